@@ -1,0 +1,117 @@
+"""The annotation of a published song: one JSON file, times in seconds from the start of the audio.
+
+Conventions: intervals are (start, end) with start < end; lists are sorted by time; levels are in dB relative to
+full scale (dBFS) or loudness units (LUFS, ITU-R BS.1770-4); pitches are MIDI numbers, 60 = C4 = 261.63 Hz.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import FarmModel
+
+Time = Annotated[float, Field(ge=0)]
+
+
+class TempoChange(FarmModel):
+    time_s: Time
+    bpm: Annotated[float, Field(gt=0)]  #: quarter notes per minute
+
+
+class Meter(FarmModel):
+    time_s: Time
+    numerator: Annotated[int, Field(ge=1)]
+    denominator: Annotated[int, Field(ge=1)]
+
+
+class KeySignature(FarmModel):
+    time_s: Time
+    tonic: str  #: C, F#, Bb ...
+    mode: Literal["major", "minor"]
+
+
+class Beat(FarmModel):
+    """One beat: the meter's note value, or three of them in compound meters (6/8, 9/8, 12/8 and the like)."""
+
+    time_s: Time
+    bar: Annotated[int, Field(ge=1)]
+    position: Annotated[int, Field(ge=1)]  #: 1 is the downbeat
+
+
+class Notes(FarmModel):
+    """The notes of a stem as columns of equal length, sorted by onset, then pitch."""
+
+    onset_s: list[float]
+    offset_s: list[float]  #: when the note is released by key and pedals; the sound's own decay follows
+    key_off_s: list[float]  #: when the key alone is released
+    pitch: list[Annotated[int, Field(ge=0, le=127)]]
+    velocity: list[Annotated[int, Field(ge=1, le=127)]]
+    bent: list[bool]  #: the pitch wheel or tuning is off centre at some time while the note sounds
+    sounding: list[bool]  #: false where the patch has no sample for the note
+
+
+class StemAnnotation(FarmModel):
+    name: str
+    audio: str | None  #: path in the track's folder; None when the stem is not published as audio
+    midi: str
+    inst_class: str
+    is_drum: bool
+    program: int  #: 0-127, the General MIDI program (the kit's program for drums)
+    bank: int
+    program_name: str
+    track_name: str
+    patch: str
+    preset: str
+    silent: bool  #: excluded from the loudness match since it has no loudness to match
+    loudness_lufs: float | None  #: of the raw stem, before gains
+    published_loudness_lufs: float | None
+    gain_db: float  #: what was applied to the raw stem: loudness match and common gain
+    peak_dbfs: float | None  #: of the published stem; None for digital silence
+    active_regions: list[tuple[float, float]]
+    findings: list[str]
+    notes: Notes
+
+
+class MixAnnotation(FarmModel):
+    audio: str
+    peak_dbfs: float | None
+    true_peak_dbtp: float | None
+    loudness_lufs: float | None
+    common_gain_db: float
+
+
+class Provenance(FarmModel):
+    """What the song was made from and with; nothing of when, where or by whom, so that bytes never differ."""
+
+    song_sha256: str
+    song_md5: str
+    source: str
+    seed: int
+    plan_sha256: str
+    engine: str
+    engine_version: str
+    soundfont: str
+    soundfont_sha256: str
+    soundfont_licence: str
+    farm_version: str
+
+
+class SongAnnotation(FarmModel):
+    schema_version: Literal[1] = 1
+    track: str
+    duration_s: Time
+    frames: int
+    rate_hz: int
+    channels: int
+    timing_grid_s: float  #: the engine starts every event at the nearest multiple of this
+    tempo: list[TempoChange]
+    meters: list[Meter]
+    keys: list[KeySignature]
+    beats: list[Beat]
+    downbeats_s: list[float]
+    stems: list[StemAnnotation]
+    mix: MixAnnotation
+    warnings: dict[str, int]
+    provenance: Provenance

@@ -1,0 +1,77 @@
+"""Patches: an engine and what it must load, fully determined, so that a job alone reproduces its audio."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.base import FarmModel, content_hash
+
+#: Bank of the percussion presets of a soundfont (SoundFont 2.04, section 7.2).
+DRUM_BANK = 128
+
+
+class AssetRef(FarmModel):
+    """A file that an engine loads, known by its content; the path is a hint for the host that finds it."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size_bytes: Annotated[int, Field(ge=1)]
+    licence: str = "unknown"
+    path: str
+
+
+class FluidSettings(FarmModel):
+    """Settings of a FluidSynth instance; every one that changes the sound is here and so in the spec hash."""
+
+    #: Level of the synthesiser; stems are floats and do not clip, and the mix sets the levels anew.
+    gain: Annotated[float, Field(gt=0, le=10)] = 0.5
+    #: FluidSynth's reverb, on every stem for itself.
+    reverb: bool = False
+    #: FluidSynth's chorus, on every stem for itself.
+    chorus: bool = False
+    #: Most voices at once; one more ends the least important that sounds.
+    polyphony: Annotated[int, Field(ge=16, le=65535)] = 256
+    #: Samples of the interpolation filter: 0 none, 1 linear, 4 third order, 7 seventh order.
+    interpolation: Annotated[int, Field(ge=0, le=7)] = 4
+
+
+class EngineFacts(FarmModel):
+    """What a probe found on the workers: the engine, its version, and the soundfont with its hash and licence."""
+
+    engine: str
+    version: str
+    library: str
+    soundfont: AssetRef
+
+
+class Patch(FarmModel):
+    """One timbre: engine and version, asset, preset and settings."""
+
+    engine: str
+    engine_version: str
+    asset: AssetRef
+    bank: Annotated[int, Field(ge=0, le=16383)]
+    program: Annotated[int, Field(ge=0, le=127)]
+    settings: FluidSettings = FluidSettings()
+
+    @property
+    def is_drum(self) -> bool:
+        """Whether the patch is a drum kit (bank 128)."""
+        return self.bank == DRUM_BANK
+
+    @property
+    def name(self) -> str:
+        """Readable name, such as `TimGM6mb:000:033`; unique within one soundfont and set of settings."""
+        return f"{self.asset.name}:{self.bank:03d}:{self.program:03d}"
+
+    @property
+    def load_key(self) -> str:
+        """What a slot must have loaded to be warm for this patch: all but the preset (16 hex digits)."""
+        return content_hash([self.engine, self.engine_version, self.asset.sha256, self.settings.model_dump()])[:16]
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Everything of the patch that may change the audio: not the path, not the licence."""
+        return {"load_key": self.load_key, "bank": self.bank, "program": self.program}
