@@ -1,0 +1,30 @@
+"""Settings of the control plane: the only place of this plane that reads the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What `FARM_...` variables say; every one has a default that suits one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="FARM_", extra="ignore")
+
+    #: SQLAlchemy URL of the ledger: sqlite:///path or postgresql+psycopg://user@host/name.
+    ledger_url: str | None = None
+    #: Redis or Valkey: redis://host:6379/0, rediss://..., redis+socket:///path.
+    broker_url: str | None = None
+    #: A slot that has not written for this long is gone and its work is free again.
+    slot_timeout_s: Annotated[float, Field(gt=0)] = 20.0
+    #: Time between two looks of the scheduler.
+    tick_s: Annotated[float, Field(gt=0)] = 0.5
+    #: Open songs per slot (30-60 keeps slots warm, songs flowing and the store small; measured by simulation).
+    window_per_slot: Annotated[int, Field(ge=1)] = 40
+    #: A song task that nobody has taken for this long is announced again.
+    quiet_s: Annotated[float, Field(gt=0)] = 30.0
+    #: State of `farm up`: its broker, ledger and logs.
+    home: Path = Path("~/.stemfarm")

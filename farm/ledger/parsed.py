@@ -1,0 +1,26 @@
+"""Texts of the ledger as models; what never changes is parsed once, since models are frozen and can be shared."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from schemas.patch import EngineFacts, Patch
+from schemas.plan import DatasetPlan
+
+
+@lru_cache(maxsize=64)
+def plan_of(text: str) -> DatasetPlan:
+    """Parse a plan."""
+    return DatasetPlan.model_validate_json(text)
+
+
+@lru_cache(maxsize=64)
+def engine_facts_of(text: str) -> EngineFacts:
+    """Parse what a probe found."""
+    return EngineFacts.model_validate_json(text)
+
+
+@lru_cache(maxsize=4096)
+def patch_of(text: str) -> Patch:
+    """Parse a patch."""
+    return Patch.model_validate_json(text)

@@ -1,0 +1,254 @@
+"""What goes into the ledger and what comes out of it: frozen records, free of SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from schemas.dataset import MixResult
+from schemas.job import RenderJob
+from schemas.patch import EngineFacts
+from schemas.plan import DatasetPlan
+from schemas.result import RenderCost, StemResult
+from schemas.song import Part, SongSpec, SplitResult
+from schemas.states import FailureReason, RejectReason, SongState, SubmissionState, TaskKind
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission as it was asked for, and how far it has come."""
+
+    id: int
+    state: SubmissionState
+    plan: DatasetPlan
+    plan_hash: str
+    source_root: str
+    out_dir: str
+    store_root: str
+    engine_facts: EngineFacts | None  #: None until the probe has run
+    reason: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRef:
+    """A registered slot; the epoch is raised when the slot is given up, so that an old reference is refused."""
+
+    id: int
+    epoch: int
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRef:
+    """A claimed task; the epoch fences it."""
+
+    task_id: int
+    kind: TaskKind
+    epoch: int
+    submission_id: int
+    song_id: int | None  #: None for the probe and for scans
+    tries: int  #: failed tries before this one
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSong:
+    """A file of the source that becomes a song."""
+
+    file_id: int
+    spec: SongSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFile:
+    """A file of the source that does not, and why."""
+
+    file_id: int
+    reason: RejectReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnStem:
+    """A part with its render job, and the seconds that its render is expected to take on one core."""
+
+    part: Part
+    job: RenderJob
+    est_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class UndrawnSong:
+    """A split song that waits for its patches."""
+
+    song_id: int
+    spec: SongSpec
+    split: SplitResult
+
+
+@dataclass(frozen=True, slots=True)
+class StemLease:
+    """A stem that a slot may render until its heartbeat stops."""
+
+    stem_id: int
+    epoch: int
+    submission_id: int
+    song_id: int
+    song_name: str
+    stem_name: str
+    job: RenderJob
+    store_root: str
+    tries: int  #: failed tries before this one; above 0 the engine should be a fresh one
+    losses: int  #: tries lost with their slots before this one
+    other_hashes: frozenset[str]  #: data hashes of the song's finished stems that were played from other MIDI
+
+
+@dataclass(frozen=True, slots=True)
+class StemCommit:
+    """A rendered stem, ready to be recorded."""
+
+    stem_id: int
+    epoch: int
+    result: StemResult
+    cost: RenderCost
+
+
+class Outcome(StrEnum):
+    """What became of a stem or task whose try failed."""
+
+    RETRY = "retry"  #: it is free for another try
+    FAILED = "failed"  #: for good; its song has failed with it
+    DROPPED = "dropped"  #: for good; its song goes on without it
+    FENCED = "fenced"  #: it belonged to somebody else by then, nothing was changed
+
+
+@dataclass(frozen=True, slots=True)
+class StemDecision:
+    """The ledger's answer to a failed try."""
+
+    outcome: Outcome
+    reason: FailureReason
+    tries: int = 0
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StemWork:
+    """A rendered stem as later stages see it."""
+
+    stem_id: int
+    part: Part
+    job: RenderJob
+    result: StemResult
+
+
+@dataclass(frozen=True, slots=True)
+class SongWork:
+    """Everything that a worker needs for a task of a song."""
+
+    song_id: int
+    submission_id: int
+    song: SongSpec
+    plan: DatasetPlan
+    engine: EngineFacts
+    source_root: str
+    out_dir: str
+    store_root: str
+    split: SplitResult | None  #: None before the split
+    stems: list[StemWork]  #: the rendered stems in the order of parts; dropped ones are not among them
+    dropped: list[str]  #: names of stems that failed and are left out
+    jobs: dict[str, RenderJob]  #: by name of stem, dropped ones too
+    mix: MixResult | None  #: None before the mix
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts of the split, in order; empty before the split."""
+        return [] if self.split is None else self.split.parts
+
+
+@dataclass(frozen=True, slots=True)
+class SongReport:
+    """One line of `farm songs`."""
+
+    track: int
+    name: str
+    source: str
+    state: SongState
+    stems_done: int
+    stems_total: int
+    reason: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One rejected file, failed song, or failed or dropped stem."""
+
+    kind: Literal["file", "song", "stem"]
+    name: str  #: path of the file, name of the song, or `Track00001/S03`
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionStatus:
+    """How far a submission is; read from counters, whatever its size."""
+
+    submission_id: int
+    name: str
+    state: SubmissionState
+    error: str  #: why it failed, in words; empty if it did not
+    files_total: int
+    files_scanned: int
+    songs_total: int
+    songs_done: int
+    songs_failed: int
+    songs: dict[str, int]  #: count by state
+    stems_total: int
+    stems_done: int
+    stems: dict[str, int]  #: count by state
+    stem_audio_s: float  #: seconds of stem audio rendered
+    render_s: float  #: seconds that slots spent on it
+    rejected: dict[str, int]  #: files by reason
+    failures: dict[str, int]  #: songs by reason
+    stem_failures: dict[str, int]  #: failed and dropped stems by reason
+    warnings: dict[str, int]  #: count by finding
+    work_total: float  #: seconds of stem audio expected of all songs
+    work_done: float  #: how much of it is behind us; equal to the total at the end
+    elapsed_s: float  #: since rendering began, or 0
+    live_slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What the reconciler must know of an open submission, and nothing more."""
+
+    submission_id: int
+    state: SubmissionState
+    scans_open: int  #: probe and scan tasks not yet ended
+    songs: dict[SongState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What was freed when slots were given up."""
+
+    slots: int = 0
+    stems: int = 0
+    tasks: int = 0
+
+    def __add__(self, other: Expired) -> Expired:
+        """Return the sums."""
+        return Expired(self.slots + other.slots, self.stems + other.stems, self.tasks + other.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, for people."""
+
+    id: int
+    at: float  #: seconds since 1970 by the database's clock
+    kind: str
+    song_id: int | None
+    detail: str

@@ -1,0 +1,173 @@
+"""Songs: admitted, moved from state to state, ended; each move is checked, and counted in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select, update
+
+from farm.ledger.clock import db_now
+from farm.ledger.models import SONG_PLANNED, STEM_DONE, FileRow, SongRow, StemRow, SubmissionRow
+from farm.ledger.moves import check_move
+from farm.ledger.records import UndrawnSong
+from farm.ledger.stemrows import move_stems
+from farm.ledger.tasks import NewTask, close_tasks, put_tasks
+from farm.ledger.tx import Subject, Tx
+from schemas.errors import LedgerError, UnknownIdError
+from schemas.song import SongFacts, SongSpec, SplitResult
+from schemas.states import SONG_ENDS, SONG_MOVES, FailureReason, SongState, StemState, TaskKind
+
+#: The task that is put when a song comes to a state.
+TASK_OF: Final = {
+    SongState.SPLITTING: TaskKind.SPLIT,
+    SongState.MIXING: TaskKind.MIX,
+    SongState.ANNOTATING: TaskKind.ANNOTATE,
+    SongState.PUBLISHING: TaskKind.PUBLISH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SongHead:
+    """What every move of a song needs to know of it."""
+
+    id: int
+    submission_id: int
+    name: str
+    state: SongState
+    work_s: float
+    rank: int
+    stems_total: int
+    stems_left: int
+    returns: int
+
+
+_HEAD = (
+    SongRow.id, SongRow.submission_id, SongRow.name, SongRow.state, SongRow.work_s, SongRow.rank, SongRow.stems_total,
+    SongRow.stems_left, SongRow.returns,
+)  # fmt: skip
+
+
+def lock_songs(tx: Tx, ids: Iterable[int]) -> dict[int, SongHead]:
+    """Lock songs in rising order of their ids, before any of their stems and tasks, and return their heads."""
+    query = select(*_HEAD).where(SongRow.id.in_(sorted(set(ids)))).order_by(SongRow.id).with_for_update(key_share=True)
+    return {row.id: SongHead(*row) for row in tx.conn.execute(query)}
+
+
+def lock_song(tx: Tx, song_id: int) -> SongHead:
+    """Lock one song.
+
+    Raises:
+        UnknownIdError: there is none of this id.
+    """
+    found = lock_songs(tx, [song_id])
+    if song_id not in found:
+        raise UnknownIdError(
+            f"there is no song {song_id} in the ledger", hint="See `farm songs` for the songs there are"
+        )
+    return found[song_id]
+
+
+def move_song(tx: Tx, song: SongHead, to: SongState, **values: Any) -> None:
+    """Bring a locked song to another state, write `values` with it, and put the task that belongs to the new state."""
+    check_move(SONG_MOVES, song.state, to, f"song {song.name}")
+    tx.conn.execute(update(SongRow).where(SongRow.id == song.id).values(state=to, updated_at=db_now(), **values))
+    tx.count(song.submission_id, Subject.SONG, song.state.value, -1)
+    tx.count(song.submission_id, Subject.SONG, to.value)
+    if to in SONG_ENDS:
+        tx.count(song.submission_id, Subject.WORK, "ended", song.work_s)
+    if to in TASK_OF:
+        put_tasks(tx, song.submission_id, [NewTask(TASK_OF[to], song.id)])
+
+
+def fail_song(tx: Tx, song: SongHead, reason: FailureReason, detail: str) -> None:
+    """End a locked song as failed; its open tasks and the stems that nobody needs any more end with it."""
+    move_song(tx, song, SongState.FAILED, reason=reason.value, detail=detail)
+    close_tasks(tx, song.submission_id, song.id)
+    for state in (StemState.READY, StemState.LEASED):
+        move_stems(tx, state, StemState.CANCELLED, StemRow.song_id == song.id, slot_id=None)
+    tx.count(song.submission_id, Subject.FAILURE, reason.value)
+    tx.event("song failed", f"{song.name}: {reason.value}: {detail}", submission_id=song.submission_id, song_id=song.id)
+
+
+def stems_ended(tx: Tx, song: SongHead, count: int) -> None:
+    """Take `count` stems off a locked song's rest; with the last of them the song goes to the mix."""
+    left = song.stems_left - count
+    tx.conn.execute(update(SongRow).where(SongRow.id == song.id).values(stems_left=left))
+    if left > 0:
+        return
+    query = select(func.count()).select_from(StemRow).where(StemRow.song_id == song.id, STEM_DONE)
+    if tx.conn.execute(query).scalar_one() == 0:
+        fail_song(tx, song, FailureReason.STEM_FAILED, "every stem was dropped")
+    else:
+        move_song(tx, song, SongState.MIXING)
+
+
+def admit(tx: Tx, submission_id: int, limit: int) -> int:
+    """Open up to `limit` planned songs, those with the most work first; returns how many were opened.
+
+    The longest go first so that no long song is left for the end (Graham's longest processing time rule, 1969).
+    """
+    query = select(SubmissionRow.admitted).where(SubmissionRow.id == submission_id).with_for_update(key_share=True)
+    admitted = tx.conn.execute(query).scalar_one()
+    ids = tx.conn.execute(
+        select(SongRow.id)
+        .where(SongRow.submission_id == submission_id, SONG_PLANNED)
+        .order_by(SongRow.work_s.desc(), SongRow.track)
+        .limit(limit)
+    ).scalars()
+    songs = sorted(lock_songs(tx, ids).values(), key=lambda song: (-song.work_s, song.name))
+    for rank, song in enumerate(songs, start=admitted + 1):
+        move_song(tx, song, SongState.SPLITTING, rank=rank)
+    total = admitted + len(songs)
+    tx.conn.execute(update(SubmissionRow).where(SubmissionRow.id == submission_id).values(admitted=total))
+    return len(songs)
+
+
+def undrawn(conn: Connection, submission_id: int, limit: int) -> list[UndrawnSong]:
+    """Return split songs that wait for their patches, in the order of admission."""
+    rows = conn.execute(
+        select(SongRow.id, SongRow.split, *_SPEC)
+        .join(FileRow, FileRow.id == SongRow.file_id)
+        .where(SongRow.submission_id == submission_id, SongRow.state == SongState.DRAWING)
+        .order_by(SongRow.rank)
+        .limit(limit)
+    )
+    return [
+        UndrawnSong(
+            row.id, spec_of(row.song_hash, row.track, row.name, row.path, row.facts), split_of(row.name, row.split)
+        )
+        for row in rows
+    ]
+
+
+def count_warnings(tx: Tx, submission_id: int, split: SplitResult, sign: int = 1) -> None:
+    """Count the warnings of a split, or take them off again (sign -1)."""
+    for finding, count in split.warnings.items():
+        tx.count(submission_id, Subject.FINDING, finding, sign * count)
+
+
+def split_of(name: str, text: str | None) -> SplitResult:
+    """Parse a song's split."""
+    return SplitResult.model_validate_json(required(text, f"the split of {name}"))
+
+
+_SPEC = (SongRow.song_hash, SongRow.track, SongRow.name, FileRow.path, FileRow.facts)
+
+
+def spec_of(song_hash: str, track: int, name: str, source: str, facts: str | None) -> SongSpec:
+    """Put a song's place in the dataset together with its facts."""
+    parsed = SongFacts.model_validate_json(required(facts, f"the facts of {name}"))
+    return SongSpec(song_hash=song_hash, track=track, name=name, source=source, facts=parsed)
+
+
+def required(text: str | None, what: str) -> str:
+    """Return a text that the state of its row promises.
+
+    Raises:
+        LedgerError: it is not there.
+    """
+    if text is None:
+        raise LedgerError(f"{what} is missing in the ledger", hint="The ledger was changed from outside: restore it")
+    return text

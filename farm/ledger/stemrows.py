@@ -1,0 +1,44 @@
+"""Rows of stems: moved between states in bulk, with every counter that depends on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, update
+
+from farm.ledger.clock import db_now
+from farm.ledger.models import StemRow
+from farm.ledger.moves import check_move
+from farm.ledger.tx import Subject, Tx
+from schemas.result import StemResult
+from schemas.states import STEM_MOVES, StemState, VerdictStatus
+
+
+def move_stems(tx: Tx, old: StemState, new: StemState, *conditions: ColumnElement[bool], **values: Any) -> list[int]:
+    """Move every stem in state `old` that meets the conditions; returns their ids, sorted.
+
+    The caller has locked their songs, or holds the stems by a lease that it is about to write.
+    """
+    check_move(STEM_MOVES, old, new, "a stem")
+    rows = tx.conn.execute(
+        update(StemRow)
+        .where(StemRow.state == old, *conditions)
+        .values(state=new, updated_at=db_now(), **values)
+        .returning(StemRow.id, StemRow.submission_id, StemRow.load_key, StemRow.est_s, StemRow.engine)
+    ).all()
+    for row in rows:
+        tx.count(row.submission_id, Subject.STEM, old.value, -1)
+        tx.count(row.submission_id, Subject.STEM, new.value)
+        if old is StemState.READY:
+            tx.ready(row.submission_id, row.load_key, row.engine, -1, -row.est_s)
+        if new is StemState.READY:
+            tx.ready(row.submission_id, row.load_key, row.engine, 1, row.est_s)
+    return sorted(row.id for row in rows)
+
+
+def count_result(tx: Tx, submission_id: int, result: StemResult, sign: int = 1) -> None:
+    """Count a rendered stem's audio and warnings, or take them off again (sign -1)."""
+    tx.count(submission_id, Subject.AUDIO, "rendered_s", sign * result.measured.frames / result.measured.rate_hz)
+    if result.verdict.status is VerdictStatus.WARN:
+        for finding in result.verdict.findings:
+            tx.count(submission_id, Subject.FINDING, finding.value, sign)
