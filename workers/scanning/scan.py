@@ -1,0 +1,105 @@
+"""Reads MIDI files for their facts: identity, length, parts, notes; or says by name why a file is no song.
+
+The farm's own reader gives the facts, the one that also splits: parts depend on channels, banks and on program
+changes that stand in other tracks, which symusic does not tell, and one reader for both is what makes scan and split
+agree. It needs 1 ms for a file of 40 KB, so that nothing is lost by it. symusic then reads the file a second time,
+independently, in 0.3 ms; a file in which it finds another number of notes, or which it refuses, is marked by
+`SongFacts.parser`, so that such files can be listed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import symusic
+
+from schemas.errors import MidiError, MidiNotFoundError
+from schemas.gm import program_class
+from schemas.song import PartFacts, ScanResult, SongFacts
+from schemas.states import RejectReason
+from workers.midi.model import MidiFile
+from workers.midi.parts import PartKey, find_notes
+from workers.midi.smf import MAX_FILE_BYTES, read_midi
+from workers.midi.tempo import TempoMap
+
+#: `SongFacts.parser` where both readers found the same number of notes, and where they did not.
+CONFIRMED: Final = "smf+symusic"
+UNCONFIRMED: Final = "smf"
+
+_LOG = logging.getLogger(__name__)
+
+
+def scan_file(path: Path) -> SongFacts:
+    """Read one file for its facts; some 2 ms of one core for 40 KB.
+
+    Raises:
+        MidiNotFoundError: there is no file at `path`.
+        NoNotesError: a sound MIDI file in which no note is played.
+        MidiError: the file cannot be read, or is no Standard MIDI File, or is damaged.
+        All have the `schemas.states.RejectReason` of the file as their `reason`.
+    """
+    data = _read(path)
+    midi = read_midi(data)
+    notes = find_notes(midi)
+    return SongFacts(
+        song_hash=hashlib.sha256(data).hexdigest(),
+        md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        size_bytes=len(data),
+        midi_type=midi.midi_type,
+        duration_s=float(TempoMap.from_midi(midi).seconds(notes.end_tick.max())),
+        notes=len(notes.onset),
+        parts=[_facts(key, count) for key, count in zip(notes.keys, notes.counts(), strict=True)],
+        parser=CONFIRMED if _symusic_count(data, midi) == len(notes.onset) else UNCONFIRMED,
+    )
+
+
+def scan_files(files: Sequence[tuple[int, Path]]) -> list[ScanResult]:
+    """Read files for their facts; whatever is wrong with one is its own result, in the order of `files`.
+
+    Args:
+        files: (file id, path) pairs.
+    """
+    return [_scan(file_id, path) for file_id, path in files]
+
+
+def _scan(file_id: int, path: Path) -> ScanResult:
+    try:
+        return ScanResult(file_id=file_id, facts=scan_file(path))
+    except MidiError as error:
+        return ScanResult(file_id=file_id, reason=RejectReason(error.reason), detail=error.message)
+    except Exception as error:  # noqa: BLE001 - one file, whatever it holds, must not stop a submission
+        _LOG.exception("the reader failed on a file", extra={"action": "scan", "file_id": file_id})
+        detail = f"the reader itself failed: {type(error).__name__}: {error}"
+        return ScanResult(file_id=file_id, reason=RejectReason.UNREADABLE, detail=detail)
+
+
+def _read(path: Path) -> bytes:
+    """Read a file, but not one that is too large to be a song."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise MidiError(f"the file has {size} bytes, more than the {MAX_FILE_BYTES} that a song may have")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise MidiNotFoundError("there is no such file") from error
+    except OSError as error:
+        raise MidiError(f"the file cannot be read: {error.strerror}") from error
+
+
+def _facts(key: PartKey, notes: int) -> PartFacts:
+    inst_class = program_class(key.program, is_drum=key.is_drum)
+    return PartFacts(program=key.program, is_drum=key.is_drum, inst_class=inst_class, notes=notes)
+
+
+def _symusic_count(data: bytes, midi: MidiFile) -> int | None:
+    """Return the number of notes that symusic finds; None where it refuses the file or cannot know its time."""
+    if midi.midi_type == 2 or midi.ticks_per_quarter is None:
+        return None
+    try:
+        return int(symusic.Score.from_midi(data).note_num())  # type: ignore[attr-defined]  # its stubs lack it
+    except (RuntimeError, ValueError):
+        return None
