@@ -24,7 +24,8 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-lint: $(VENV)/.installed-lint
+# mypy reads the tests too, and so needs what they import.
+lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy

@@ -54,7 +54,7 @@ def parse_url(ledger: str) -> URL:
         return URL.create("sqlite", database=path)
     try:
         url = make_url(ledger)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise LedgerError(
             "the ledger's address is not a URL", hint="Use sqlite:///path or postgresql://user@host/name"
         ) from error

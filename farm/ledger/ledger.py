@@ -61,7 +61,11 @@ def open_ledger(url: str | Path, *, patience_s: float = PATIENCE_S) -> Ledger:
         LedgerError: it cannot be reached, is of an unknown version, or is no ledger.
     """
     database = Database(parse_url(f"sqlite:///{url}" if isinstance(url, Path) else url))
-    upgrade(database)
+    try:
+        upgrade(database)
+    except BaseException:
+        database.close()
+        raise
     database.patience_s = patience_s
     return Ledger(database)
 

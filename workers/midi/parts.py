@@ -217,6 +217,7 @@ def merge_for_render(midi: MidiFile) -> Events:
     """
     events, notes = midi.events, find_notes(midi)
     open_notes = np.flatnonzero(notes.hanging)
+    open_notes = open_notes[np.argsort(notes.end_tick[open_notes], kind="stable")]
     closing = events[notes.onset[open_notes]].copy()
     closing["tick"] = notes.end_tick[open_notes]
     closing["status"] = NOTE_OFF | channels(closing)

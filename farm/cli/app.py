@@ -1,0 +1,241 @@
+"""Every command of `farm` with its arguments; the work is imported only when a command runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from schemas.errors import FarmError
+
+app = typer.Typer(
+    name="farm",
+    help="Turn symbolic music into annotated multitrack audio datasets.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Source = Annotated[Path, typer.Argument(help="A folder of MIDI, one MIDI file, a text list of paths, or a plan.yaml.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the dataset; made if it is not there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+Soundfont = Annotated[Path | None, typer.Option(help="SF2 or SF3 file; default: the system's, else the packaged one.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of every draw.")]
+Layout = Annotated[str | None, typer.Option(help="Layout of the dataset: slakh.")]
+Format = Annotated[str | None, typer.Option("--format", help="flac or wav.")]
+Bits = Annotated[int | None, typer.Option(help="16, 24, or 32 (float, WAV only).")]
+Rate = Annotated[int | None, typer.Option(help="Sample rate, Hz.")]
+Channels = Annotated[int | None, typer.Option(help="1 (mono) or 2 (stereo).")]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most this many songs.")]
+Jams = Annotated[bool | None, typer.Option("--jams/--no-jams", help="Also write a JAMS file per song.")]
+Effects = Annotated[bool | None, typer.Option("--effects/--no-effects", help="FluidSynth's reverb and chorus.")]
+KeepStore = Annotated[bool | None, typer.Option("--keep-store/--no-keep-store", help="Keep raw stems after publishing.")]
+Id = Annotated[int, typer.Argument(help="Number of the submission, as `farm submit` and `farm status` print it.")]
+
+
+def _overrides(
+    soundfont: Path | None, seed: int | None, layout: str | None, format_: str | None, bits: int | None, rate: int | None,
+    channels: int | None, limit: int | None, jams: bool | None, effects: bool | None, keep_store: bool | None,
+) -> dict[str, Any]:  # fmt: skip
+    values = {
+        "engine.soundfont": None if soundfont is None else str(soundfont.expanduser().resolve()),
+        "engine.settings.reverb": effects,
+        "engine.settings.chorus": effects,
+        "seed": seed,
+        "output.layout": layout,
+        "output.format": format_,
+        "output.bits": bits,
+        "output.rate_hz": rate,
+        "output.channels": channels,
+        "output.jams": jams,
+        "limit": limit,
+        "keep_store": keep_store,
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+@app.command()
+def run(
+    source: Source, out: Out,
+    slots: Annotated[int | None, typer.Option(min=1, max=256, help="Processes that render; default: one per core.")] = None,
+    soundfont: Soundfont = None, seed: Seed = None, layout: Layout = None, format_: Format = None,
+    bits: Bits = None, rate: Rate = None, channels: Channels = None, limit: Limit = None, jams: Jams = None,
+    effects: Effects = None, keep_store: KeepStore = None, json_: Json = False,
+) -> None:  # fmt: skip
+    """Make a dataset on this machine, with no server.
+
+    Interrupted, the same command goes on where it stopped. Exit code: 0 every accepted song was published, 3 some
+    failed, 2 a bad plan, source or folder.
+
+        farm run ~/midi --out out/pop --limit 100
+
+        farm run plan.yaml --out out/pop --slots 4 --format wav --bits 16
+    """
+    from farm.cli.run import run_command
+
+    values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, keep_store)
+    raise typer.Exit(run_command(source, out, values, slots=slots, as_json=json_))
+
+
+@app.command()
+def submit(
+    source: Source, out: Out,
+    soundfont: Soundfont = None, seed: Seed = None, layout: Layout = None, format_: Format = None,
+    bits: Bits = None, rate: Rate = None, channels: Channels = None, limit: Limit = None, jams: Jams = None,
+    effects: Effects = None, keep_store: KeepStore = None, json_: Json = False,
+) -> None:  # fmt: skip
+    """Hand a dataset to the farm's workers; prints the submission's number.
+
+    Needs FARM_LEDGER_URL. Source and output must be folders that every worker sees under the same path.
+
+        farm submit /shared/lakh --out /shared/out/lakh-1 --limit 2000
+    """
+    from farm.cli.service import submit_command
+
+    values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, keep_store)
+    raise typer.Exit(submit_command(source, out, values, as_json=json_))
+
+
+@app.command()
+def scheduler() -> None:
+    """Run the scheduler: plans, admits songs, frees what dead workers held, rings for work. One active at a time.
+
+        FARM_LEDGER_URL=postgresql+psycopg://farm@db/farm FARM_BROKER_URL=redis://broker/0 farm scheduler
+    """
+    from farm.cli.service import scheduler_command
+
+    raise typer.Exit(scheduler_command())
+
+
+@app.command()
+def worker(
+    slots: Annotated[int | None, typer.Option(min=1, max=256, help="Slots of this host; default: one per core.")] = None,
+) -> None:
+    """Run the slots of this host under Celery.
+
+        FARM_LEDGER_URL=... FARM_BROKER_URL=... farm worker --slots 8
+    """
+    from farm.cli.service import worker_command
+
+    worker_command(slots)
+
+
+@app.command()
+def up(
+    slots: Annotated[int | None, typer.Option(min=1, max=256, help="Slots; default: one per core.")] = None,
+    flower: Annotated[bool, typer.Option(help="Also start Flower.")] = True,
+    port: Annotated[int, typer.Option(help="Port of Flower, on this machine only.")] = 5555,
+) -> None:
+    """Start the whole service on this machine, for trying it: embedded Valkey, scheduler, worker and Flower.
+
+        farm up &
+        farm submit ~/midi --out out/try && farm status 1 --watch
+    """
+    from farm.cli.up import up_command
+
+    raise typer.Exit(up_command(slots, with_flower=flower, port=port))
+
+
+@app.command()
+def status(
+    submission: Annotated[int | None, typer.Argument(help="Number of the submission; left out, all are listed.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the picture up to date until the submission ends.")] = False,
+    json_: Json = False,
+) -> None:
+    """Show submissions, or how far one is.
+
+        farm status
+
+        farm status 3 --watch
+    """
+    from farm.cli.inspect import status_command
+
+    raise typer.Exit(status_command(submission, watch=watch, as_json=json_))
+
+
+@app.command()
+def songs(submission: Id, json_: Json = False) -> None:
+    """List the songs of a submission with their states.
+
+        farm songs 3 --json | jq '.[] | select(.state == "failed")'
+    """
+    from farm.cli.inspect import songs_command
+
+    raise typer.Exit(songs_command(submission, as_json=json_))
+
+
+@app.command()
+def failures(
+    submission: Annotated[str, typer.Argument(help="Number of the submission, or the folder of a local run.")], json_: Json = False
+) -> None:
+    """List every rejected file, failed song and failed stem with its reason.
+
+        farm failures 3
+
+        farm failures out/pop --json
+    """
+    from farm.cli.inspect import failures_command
+
+    raise typer.Exit(failures_command(submission, as_json=json_))
+
+
+@app.command()
+def verify(
+    dataset: Annotated[Path, typer.Argument(help="Folder of a finished dataset.")],
+    fast: Annotated[bool, typer.Option("--fast", help="Check files, hashes and sums only, not loudness and onsets.")] = False,
+    json_: Json = False,
+) -> None:
+    """Re-read a finished dataset and check everything it claims. Exit code 1 with a list of what is wrong.
+
+        farm verify out/pop --json
+    """
+    from farm.cli.verify import verify_command
+
+    raise typer.Exit(verify_command(dataset, fast=fast, as_json=json_))
+
+
+@app.command()
+def doctor(json_: Json = False) -> None:
+    """Say what is there, what is missing, and the command that mends it.
+
+        farm doctor
+    """
+    from farm.cli.doctor import doctor_command
+
+    raise typer.Exit(doctor_command(as_json=json_))
+
+
+@app.command()
+def schema(
+    what: Annotated[str, typer.Argument(help="annotation, manifest, dataset or plan.")] = "annotation",
+) -> None:
+    """Print a JSON Schema: of the annotation, a manifest line, the dataset record or the plan.
+
+        farm schema annotation > annotation.schema.json
+    """
+    from farm.cli.schema import schema_command
+
+    raise typer.Exit(schema_command(what))
+
+
+def run_app(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    try:
+        app(arguments, prog_name="farm")
+    except FarmError as error:
+        return _fail(error, as_json="--json" in (sys.argv if arguments is None else arguments))
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
+
+
+def _fail(error: FarmError, *, as_json: bool) -> int:
+    if as_json:
+        record = {"error": error.message, "hint": error.hint, "reason": error.reason, "exit_code": error.exit_code}
+        sys.stdout.write(json.dumps(record) + "\n")
+    sys.stderr.write(f"farm: {error}\n")
+    return error.exit_code

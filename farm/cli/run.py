@@ -1,0 +1,82 @@
+"""`farm run`: the whole job on one machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from farm.cli.prepare import Request, enter, prepare
+from farm.cli.screens import Progress, summary
+from farm.dataset.finish import write_dataset
+from farm.dataset.folder import farm_folder, is_finished, locked, translated_os_errors
+from farm.ledger import Ledger, SubmissionStatus, open_ledger
+from farm.scheduling.local import LocalOptions, LocalSlots, run_local
+from schemas.dataset import DATASET
+from schemas.states import SUBMISSION_ENDS
+
+
+def run_command(source: Path, out: Path, overrides: Mapping[str, Any], *, slots: int | None, as_json: bool) -> int:
+    """Make the dataset and print a summary; returns the exit code."""
+    began = time.monotonic()
+    request = prepare(source, out, overrides)
+    options = LocalOptions(_ledger_url(request.out), farm_folder(request.out) / "logs", slots or os.cpu_count() or 1)
+    with locked(request.out), translated_os_errors(request.out), Progress(quiet=as_json) as progress:
+        report = _finished(request, began) if is_finished(request.out) else None
+        if report is None:
+            report = _make(request, options, progress, began)
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    else:
+        summary(report)
+    return int(report["exit_code"])
+
+
+def _ledger_url(out: Path) -> str:
+    return f"sqlite:///{farm_folder(out) / 'ledger.sqlite'}"
+
+
+def _finished(request: Request, began: float) -> dict[str, Any] | None:
+    """Return the report of a dataset that is finished already, or None when there is still something to do."""
+    ledger = open_ledger(_ledger_url(request.out))
+    submission_id = enter(ledger, request)
+    status = ledger.status(submission_id)
+    if status.state not in SUBMISSION_ENDS:
+        return None
+    return _report(ledger, status, wall_s=time.monotonic() - began, fresh=False, out=request.out)
+
+
+def _make(request: Request, options: LocalOptions, progress: Progress, began: float) -> dict[str, Any]:
+    with LocalSlots(options) as slots:
+        ledger = open_ledger(options.ledger_url)
+        submission_id = enter(ledger, request)
+        (request.out / DATASET).unlink(missing_ok=True)
+        status = run_local(
+            ledger, submission_id, slots, finish=lambda number: write_dataset(ledger, number), report=progress.show
+        )
+        return _report(ledger, status, wall_s=time.monotonic() - began, fresh=True, out=request.out)
+
+
+def _report(ledger: Ledger, status: SubmissionStatus, *, wall_s: float, fresh: bool, out: Path) -> dict[str, Any]:
+    failures = ledger.failures(status.submission_id)
+    failed = status.songs_failed > 0 or (status.songs_total == 0 and status.error != "")
+    return {
+        "submission": status.submission_id,
+        "out": str(out),
+        "state": status.state.value,
+        "error": status.error,
+        "did_anything": fresh,
+        "songs": {"published": status.songs_done, "failed": status.songs_failed, "accepted": status.songs_total},
+        "stems": status.stems_done,
+        "stem_audio_s": round(status.stem_audio_s, 3),
+        "wall_s": round(wall_s, 3),
+        "times_real_time": round(status.stem_audio_s / wall_s, 1) if fresh else None,
+        "rejected": dict(sorted(status.rejected.items())),
+        "warnings": dict(sorted(status.warnings.items())),
+        "failures": [{"kind": f.kind, "name": f.name, "reason": f.reason, "detail": f.detail} for f in failures],
+        "exit_code": 3 if failed else 0,
+    }

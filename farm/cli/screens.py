@@ -1,0 +1,93 @@
+"""What a person sees: the live progress, the summary of a run, tables. Text for people goes to stderr or stdout by rich."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import progress
+from rich.console import Console
+from rich.table import Table
+
+from farm.ledger import SubmissionStatus
+from schemas.states import SubmissionState
+
+_PHASES = {
+    SubmissionState.SUBMITTING: "listing files",
+    SubmissionState.SCANNING: "reading MIDI",
+    SubmissionState.ACTIVE: "rendering",
+    SubmissionState.DONE: "done",
+    SubmissionState.FAILED: "done, with failures",
+}
+
+
+class Progress:
+    """The live line of a run: phase, bar over stems, songs published, speed, time left. Written to standard error."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description:<13}"),
+            progress.BarColumn(bar_width=32),
+            progress.TextColumn("{task.fields[counts]}"),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
+            progress.TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet,
+        )
+        self._task = self._bar.add_task("starting", total=None, counts="")
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, status: SubmissionStatus) -> None:
+        """Bring the line up to date."""
+        scanning = status.state in (SubmissionState.SUBMITTING, SubmissionState.SCANNING)
+        done = status.files_scanned if scanning else status.work_done
+        total = status.files_total if scanning else status.work_total
+        self._bar.update(
+            self._task, description=_PHASES[status.state], total=total or None, completed=done, counts=_counts(status, scanning)
+        )
+
+
+def _counts(status: SubmissionStatus, scanning: bool) -> str:
+    if scanning:
+        return f"{status.files_scanned} of {status.files_total} files"
+    return f"{status.songs_done} of {status.songs_total} songs, {status.stems_done} stems"
+
+
+def summary(report: Mapping[str, Any]) -> None:
+    """Print what a run made, what it left out and why, and where to listen."""
+    console = Console()
+    songs = report["songs"]
+    failed = f", [red]{songs['failed']} failed[/red]" if songs["failed"] else ""
+    console.print(f"[bold]{songs['published']}[/bold] of {songs['accepted']} songs published{failed}", highlight=False)
+    speed = f", {report['times_real_time']:,.0f} × real time in {report['wall_s']:.1f} s" if report["did_anything"] else ""
+    console.print(f"{report['stems']} stems, {report['stem_audio_s']:,.0f} s of stem audio{speed}", highlight=False)
+    if not report["did_anything"]:
+        console.print("nothing to do: the dataset was finished before")
+    for title in ("rejected", "warnings"):
+        if report[title]:
+            found = ", ".join(f"{count} × {reason}" for reason, count in report[title].items())
+            console.print(f"{title}: {found}", highlight=False)
+    if report["error"]:
+        console.print(f"[red]{report['error']}[/red]", highlight=False)
+    for failure in [item for item in report["failures"] if item["kind"] != "file"][:10]:
+        console.print(f"[red]{failure['kind']} {failure['name']}: {failure['reason']}[/red] {failure['detail']}", highlight=False)
+    console.print(f"listen: {report['out']}/Track*/mix.*   check: farm verify {report['out']}", highlight=False, soft_wrap=True)
+    if report["rejected"]:
+        console.print(f"every rejected file: farm failures {report['out']}", highlight=False, soft_wrap=True)
+
+
+def table(title: str, columns: list[str], rows: list[list[object]]) -> Table:
+    """Return a plain table; cells are shown as text, never as markup."""
+    built = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        built.add_column(column)
+    for row in rows:
+        built.add_row(*(str(cell).replace("[", r"\[") for cell in row))
+    return built

@@ -1,0 +1,83 @@
+"""`farm submit`, `farm scheduler` and `farm worker`: the service's three ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from farm.cli.prepare import enter, prepare
+from farm.config import Settings
+from farm.dataset.finish import write_dataset
+from farm.ledger import Ledger, open_ledger
+from farm.scheduling.service import serve
+from schemas.errors import ServiceError
+from schemas.tasks import CELERY_APP, QueueName, ticket_queue
+
+
+def open_service_ledger(settings: Settings) -> Ledger:
+    """Open the service's ledger.
+
+    Raises:
+        ServiceError: FARM_LEDGER_URL is not set.
+    """
+    if settings.ledger_url is None:
+        raise ServiceError(
+            "FARM_LEDGER_URL is not set",
+            hint="Set it to the ledger of your farm (see docs/operating.md), or start one here with `farm up`",
+        )
+    return open_ledger(settings.ledger_url)
+
+
+def submit_command(source: Path, out: Path, overrides: Mapping[str, Any], *, as_json: bool) -> int:
+    """Write the submission to the ledger; returns 0."""
+    ledger = open_service_ledger(Settings())
+    request = prepare(source, out, overrides)
+    submission_id = enter(ledger, request)
+    if as_json:
+        report = {"submission": submission_id, "files": len(request.source.paths), "out": str(request.out)}
+        sys.stdout.write(json.dumps(report) + "\n")
+    else:
+        sys.stdout.write(f"submission {submission_id}: {len(request.source.paths)} files; watch it with `farm status {submission_id} --watch`\n")
+    return 0
+
+
+def scheduler_command() -> int:
+    """Serve until SIGTERM or SIGINT."""
+    settings = Settings()
+    if settings.broker_url is None:
+        raise ServiceError("FARM_BROKER_URL is not set", hint="Set it to your Redis or Valkey, or use `farm up`")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    ledger = open_service_ledger(settings)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    serve(ledger, settings, finish=lambda submission_id: write_dataset(ledger, submission_id), stop=stop)
+    return 0
+
+
+def worker_command(slots: int | None) -> NoReturn:
+    """Become a Celery worker with `slots` slots."""
+    settings = Settings()
+    if settings.broker_url is None or settings.ledger_url is None:
+        raise ServiceError("FARM_BROKER_URL and FARM_LEDGER_URL must be set", hint="See docs/operating.md, or use `farm up`")
+    open_ledger(settings.ledger_url)
+    command = worker_arguments(slots or os.cpu_count() or 1)
+    os.execv(command[0], command)
+
+
+def worker_arguments(slots: int) -> list[str]:
+    """Return the command of a worker; it runs in a neutral folder, since Celery imports from where it stands."""
+    return [
+        *(sys.executable, "-P", "-m", "celery", "--app", CELERY_APP, "--workdir", tempfile.gettempdir(), "worker"),
+        *("--pool", "prefork", "--concurrency", str(slots), "--loglevel", "INFO", "--hostname", f"farm-{os.getpid()}@%h"),
+        *("--queues", f"{QueueName.SONGS},{ticket_queue('fluidsynth')}"),
+        *("--without-gossip", "--without-mingle", "--task-events"),
+    ]

@@ -1,0 +1,108 @@
+"""`farm up`: the whole service on one machine, for trying it; every part is a process of its own, ended with this one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from farm.cli.service import worker_arguments
+from farm.config import Settings
+from farm.ledger import open_ledger
+from farm.scheduling.broker import Broker
+from schemas.errors import ServiceError
+from schemas.tasks import CELERY_APP
+
+_STOP_S = 15.0
+
+
+def up_command(slots: int | None, *, with_flower: bool, port: int) -> int:
+    """Start broker, scheduler, worker and Flower; returns when a signal comes or a part dies."""
+    settings = Settings()
+    home = settings.home.expanduser()
+    home.mkdir(parents=True, exist_ok=True)
+    ledger_url = settings.ledger_url or f"sqlite:///{home / 'ledger.sqlite'}"
+    open_ledger(ledger_url)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with Broker(home / "broker") as broker:
+        password = secrets.token_urlsafe(12)
+        environment = {
+            **os.environ,
+            "FARM_LEDGER_URL": ledger_url,
+            "FARM_BROKER_URL": broker.url,
+            "FLOWER_BASIC_AUTH": f"farm:{password}",
+        }
+        parts = _commands(slots or os.cpu_count() or 1, with_flower, port)
+        with _Parts(parts, environment, home / "logs") as running:
+            _greet(ledger_url, broker.url, home, port if with_flower else None, password)
+            while not stop.wait(0.5):
+                running.check()
+    return 0
+
+
+def _commands(slots: int, with_flower: bool, port: int) -> dict[str, list[str]]:
+    commands = {
+        "scheduler": [sys.executable, "-P", "-m", "farm", "scheduler"],
+        "worker": worker_arguments(slots),
+    }
+    if with_flower:
+        commands["flower"] = [
+            *(sys.executable, "-P", "-m", "celery", "--app", CELERY_APP, "--workdir", tempfile.gettempdir()),
+            *("flower", "--address=127.0.0.1", f"--port={port}"),
+        ]
+    return commands
+
+
+def _greet(ledger_url: str, broker_url: str, home: Path, port: int | None, password: str) -> None:
+    console = Console()
+    console.print("the farm is up; in another terminal:", highlight=False)
+    console.print(f"  export FARM_LEDGER_URL={ledger_url} FARM_BROKER_URL={broker_url}", highlight=False, soft_wrap=True)
+    console.print("  farm submit FOLDER --out DATASET", highlight=False)
+    if port is not None:
+        console.print(f"Flower: http://127.0.0.1:{port}  user farm, password {password}", highlight=False, soft_wrap=True)
+    console.print(f"logs: {home / 'logs'}   stop with Ctrl-C", highlight=False, soft_wrap=True)
+
+
+class _Parts:
+    """The processes of the service, each with a log of its own and in a process group of its own."""
+
+    def __init__(self, commands: Mapping[str, list[str]], environment: Mapping[str, str], logs: Path) -> None:
+        self._commands = commands
+        self._environment = dict(environment)
+        self._logs = logs
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> _Parts:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for name, command in self._commands.items():
+            with open(self._logs / f"{name}.log", "ab") as log:
+                self._processes[name] = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment, start_new_session=True
+                )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def check(self) -> None:
+        """Raise ServiceError when a part has ended."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise ServiceError(f"the {name} ended with code {process.returncode}", hint=f"See {self._logs / name}.log")

@@ -1,0 +1,57 @@
+"""Write the dataset's manifest and record from the ledger, when every song has come to its end."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from pathlib import Path
+
+from farm.dataset.folder import translated_os_errors
+from farm.ledger import Ledger
+from schemas import DISTRIBUTION
+from schemas.base import canonical_json
+from schemas.dataset import DATASET, MANIFEST, DatasetRecord, RejectedRecord, TrackRecord
+
+
+def write_dataset(ledger: Ledger, submission_id: int) -> None:
+    """Write `manifest.jsonl`, then `dataset.json`, the sign of completeness; the same ledger gives the same bytes.
+
+    Raises:
+        OutputError: the folder cannot be written or is full.
+    """
+    submission = ledger.submission(submission_id)
+    out = Path(submission.out_dir)
+    tracks = ledger.finished_tracks(submission_id)
+    with translated_os_errors(out):
+        _replace(out / MANIFEST, "".join(canonical_json(track) + "\n" for track in tracks))
+        record = _record(ledger, submission_id, tracks)
+        _replace(out / DATASET, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+
+
+def _record(ledger: Ledger, submission_id: int, tracks: list[TrackRecord]) -> DatasetRecord:
+    submission = ledger.submission(submission_id)
+    facts = submission.engine_facts
+    failures = ledger.failures(submission_id)
+    rejected = [RejectedRecord(source=item.name, reason=item.reason) for item in failures if item.kind == "file"]
+    return DatasetRecord(
+        name=submission.plan.name,
+        plan=submission.plan.model_copy(update={"source": Path(submission.plan.source).name}),
+        plan_sha256=submission.plan.plan_hash,
+        farm_version=importlib.metadata.version(DISTRIBUTION),
+        engine="" if facts is None else facts.engine,
+        engine_version="" if facts is None else facts.version,
+        soundfont="" if facts is None else facts.soundfont.name,
+        soundfont_sha256="" if facts is None else facts.soundfont.sha256,
+        soundfont_licence="" if facts is None else facts.soundfont.licence,
+        tracks=len(tracks),
+        failed=sum(item.kind == "song" for item in failures),
+        rejected=sorted(rejected, key=lambda item: item.source),
+        duration_s=round(sum(track.duration_s for track in tracks), 6),
+        stem_audio_s=round(sum(track.stem_audio_s for track in tracks), 6),
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

@@ -1,0 +1,110 @@
+"""The folder of a dataset: claimed by one plan, worked on by one command at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from schemas.dataset import DATASET, FARM_FOLDER
+from schemas.errors import DiskFullError, OutputError
+from schemas.plan import DatasetPlan
+
+_CLAIM = "plan.json"
+
+
+def farm_folder(out: Path) -> Path:
+    """Return the folder of the farm's own files inside the dataset `out`."""
+    return out / FARM_FOLDER
+
+
+def claim(out: Path, plan: DatasetPlan) -> None:
+    """Make `out` the folder of `plan`, or check that it already is.
+
+    Raises:
+        OutputError: it holds something else, another plan's dataset, or cannot be written.
+    """
+    mark = farm_folder(out) / _CLAIM
+    with translated_os_errors(out):
+        if mark.exists():
+            _check_same(mark, plan, out)
+            return
+        if out.exists() and not out.is_dir():
+            raise OutputError(f"{out} is a file", hint="Name a folder with --out")
+        if out.is_dir() and any(entry.name != FARM_FOLDER for entry in out.iterdir()):
+            raise OutputError(f"{out} is not empty and is no dataset of the farm", hint="Name a new or empty folder with --out")
+        farm_folder(out).mkdir(parents=True, exist_ok=True)
+        beside = mark.with_suffix(".part")
+        beside.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+        beside.replace(mark)
+
+
+def _check_same(mark: Path, plan: DatasetPlan, out: Path) -> None:
+    try:
+        other = DatasetPlan.model_validate_json(mark.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise OutputError(
+            f"{mark} is damaged or of another version of the farm", hint="Name another folder with --out"
+        ) from error
+    if other.plan_hash == plan.plan_hash:
+        return
+    differing = _differing(other.model_dump(), plan.model_dump())
+    raise OutputError(
+        f"{out} holds a dataset of another plan (it differs in {', '.join(differing)})",
+        hint="Name another folder with --out, or give the same options as before",
+    )
+
+
+def _differing(one: dict[str, object], two: dict[str, object], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in one.items():
+        other = two.get(key)
+        if isinstance(value, dict) and isinstance(other, dict):
+            keys.extend(_differing(value, other, f"{prefix}{key}."))
+        elif value != other and prefix + key not in {"name", "source", "keep_store"}:
+            keys.append(prefix + key)
+    return keys
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the folder's lock; it is released by the kernel when the process ends, however it ends.
+
+    Raises:
+        OutputError: another command holds it.
+    """
+    with translated_os_errors(out), open(farm_folder(out) / "lock", "a+b") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OutputError(f"another command is working on {out}", hint="Wait for it or stop it") from error
+        yield
+
+
+@contextlib.contextmanager
+def translated_os_errors(out: Path) -> Iterator[None]:
+    """Turn failures of the file system under `out` into errors that say what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(
+                f"no space left while writing below {out}", hint="Free some space and run the same command again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise OutputError(f"{out} cannot be written ({error.strerror})", hint="Name another folder with --out") from error
+        raise OutputError(f"cannot use {out}: {error}", hint="Name another folder with --out") from error
+
+
+def is_finished(out: Path) -> bool:
+    """Whether the dataset's record, written last, is there."""
+    return (out / DATASET).is_file()
+
+
+def free_bytes(path: Path) -> int:
+    """Return the free space of the file system that holds `path`, bytes."""
+    status = os.statvfs(path)
+    return status.f_bavail * status.f_frsize

@@ -1,0 +1,45 @@
+"""The scheduler of the service: the reconciler's decisions, and a ring at the door for each piece of work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from farm.config import Settings
+from farm.ledger import Ledger
+from farm.scheduling.doorbell import Doorbell
+from farm.scheduling.reconciler import Reconciler
+from schemas.errors import FarmError, ServiceError
+
+_log = logging.getLogger(__name__)
+
+
+def serve(ledger: Ledger, settings: Settings, *, finish: Callable[[int], None], stop: threading.Event) -> None:
+    """Look, decide and ring until `stop` is set; a fault of broker or ledger is logged and the next look tries again.
+
+    Raises:
+        ServiceError: the broker does not answer at the start.
+    """
+    if settings.broker_url is None:
+        raise ServiceError("FARM_BROKER_URL is not set", hint="Set it to your Redis or Valkey")
+    doorbell = Doorbell(settings.broker_url)
+    doorbell.check()
+    reconciler = Reconciler(
+        ledger, finish=finish, slot_timeout_s=settings.slot_timeout_s, window_per_slot=settings.window_per_slot
+    )
+    _log.info("scheduler is up")
+    while not stop.is_set():
+        try:
+            reconciler.tick()
+            _ring(ledger, doorbell, settings.quiet_s)
+        except FarmError as error:
+            _log.error("this look failed; the next one tries again", extra={"error": str(error)})
+        stop.wait(settings.tick_s)
+
+
+def _ring(ledger: Ledger, doorbell: Doorbell, quiet_s: float) -> None:
+    doorbell.announce(ledger.tasks_to_announce(quiet_s=quiet_s))
+    live_slots = ledger.live_slots()
+    for engine, ready in ledger.ready_by_engine().items():
+        doorbell.top_up(engine, ready=ready, live_slots=live_slots)

@@ -1,0 +1,51 @@
+"""What holds in every test: a clean environment, the profile of generated examples, and no silent skip in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+#: Continuous integration sets this; there a test that lacks what it needs fails.
+IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
+#: Words in the reason of a skip that is right even in CI: what the machine's user or system is, and songs that are
+#: no part of the project.
+MAY_SKIP = ("corpus", "root may", "lets no user", "only on")
+
+CALM = [HealthCheck.too_slow]
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, suppress_health_check=CALM)
+settings.register_profile("here", deadline=None, max_examples=50)
+settings.load_profile("ci" if IN_CI else "here")
+
+
+def pytest_configure() -> None:
+    """Take the person's own farm out of the environment, so that no test ever speaks to it."""
+    for name in [name for name in os.environ if name.startswith("FARM_")]:
+        del os.environ[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips in CI because something that belongs there is missing."""
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        _refuse(report, item.nodeid)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a whole file that skips in CI, such as one that misses a library."""
+    report = yield
+    if IN_CI and report.skipped:
+        _refuse(report, report.nodeid)
+    return report
+
+
+def _refuse(report: pytest.TestReport | pytest.CollectReport, nodeid: str) -> None:
+    reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+    if not any(words in reason for words in MAY_SKIP):
+        report.outcome = "failed"
+        report.longrepr = f"{nodeid} skipped, which is a failure in CI: {reason}"

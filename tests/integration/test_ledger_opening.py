@@ -1,0 +1,117 @@
+"""Ledgers are made, upgraded and refused, on both databases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from farm.ledger import open_ledger
+from farm.ledger.database import Database, parse_url
+from farm.ledger.models import Row
+from farm.ledger.opening import HEAD, MIGRATIONS, alembic_config, upgrade, version
+from schemas.errors import LedgerError
+from tests.support.ledgers import Worker, run_to_end, submit
+
+OPEN = """
+import sys
+from farm.ledger import open_ledger
+ledger = open_ledger(sys.argv[1])
+ledger.register_slot("here", 1, "fluidsynth")
+ledger.close()
+"""
+
+
+def test_an_empty_database_becomes_a_ledger_and_opening_it_again_changes_nothing(empty_url: str) -> None:
+    for slots in (1, 2):
+        ledger = open_ledger(empty_url)
+        ledger.register_slot("here", slots, "fluidsynth")
+        assert ledger.live_slots() == slots
+        ledger.close()
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_knows(empty_url: str) -> None:
+    database = Database(parse_url(empty_url))
+    upgrade(database)
+    assert database.read(lambda conn: compare_metadata(MigrationContext.configure(conn), Row.metadata)) == []
+    database.close()
+
+
+def test_migrations_go_down_to_nothing_and_up_again(empty_url: str) -> None:
+    database = Database(parse_url(empty_url))
+    upgrade(database)
+    with database.migrating() as conn:
+        command.downgrade(alembic_config(conn), "base")
+    assert database.read(lambda conn: inspect(conn).get_table_names()) == ["alembic_version"]
+    with database.migrating() as conn:
+        command.upgrade(alembic_config(conn), HEAD)
+    database.close()
+    ledger = open_ledger(empty_url)
+    number = submit(ledger, ["a.mid"])
+    run_to_end(ledger, Worker(ledger), number)
+    assert ledger.status(number).songs_done == 1
+    ledger.close()
+
+
+def test_the_version_that_the_code_wants_is_the_newest_migration() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == HEAD
+
+
+def test_processes_that_open_a_new_ledger_at_once_make_it_once(empty_url: str) -> None:
+    processes = [
+        subprocess.Popen([sys.executable, "-W", "error", "-c", OPEN, empty_url], stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    ends = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+    assert ends == [("", 0)] * 4
+    ledger = open_ledger(empty_url)
+    assert ledger.live_slots() == 4
+    ledger.close()
+
+
+def test_a_ledger_of_an_unknown_version_is_refused_and_left_as_it_is(ledger_url: str) -> None:
+    database = Database(parse_url(ledger_url))
+    database.write(lambda tx: tx.conn.execute(text("UPDATE alembic_version SET version_num = '0999'")) and None)
+    with pytest.raises(LedgerError, match=f"is of version 0999, this farm knows versions up to {HEAD}") as error:
+        open_ledger(ledger_url)
+    assert "newer" in error.value.hint
+    assert database.read(version) == "0999"
+    database.close()
+
+
+def test_a_database_of_something_else_is_refused_and_left_as_it_is(empty_url: str) -> None:
+    database = Database(parse_url(empty_url))
+    database.write(lambda tx: tx.conn.execute(text("CREATE TABLE recipes (id INTEGER)")) and None)
+    with pytest.raises(LedgerError, match="holds other tables and no ledger"):
+        open_ledger(empty_url)
+    assert database.read(lambda conn: inspect(conn).get_table_names()) == ["recipes"]
+    database.close()
+
+
+def test_a_migration_that_breaks_leaves_no_half_made_ledger(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise RuntimeError("stumbled")
+
+    monkeypatch.setattr("alembic.operations.ops.CreateIndexOp.create_index", stumble)
+    with pytest.raises(RuntimeError, match="stumbled"):
+        open_ledger(empty_url)
+    monkeypatch.undo()
+    database = Database(parse_url(empty_url))
+    assert database.read(lambda conn: inspect(conn).get_table_names()) == []
+    database.close()
+    open_ledger(empty_url).close()
+
+
+def test_alembics_own_command_line_works_on_a_url(empty_url: str, tmp_path: Path) -> None:
+    settings = tmp_path / "alembic.ini"
+    lines = ["[alembic]", f"script_location = {MIGRATIONS}", f"sqlalchemy.url = {empty_url}"]
+    settings.write_text("\n".join(lines), encoding="utf-8")
+    run = [sys.executable, "-c", "from alembic.config import main; main()", "-c", str(settings), "upgrade", "head"]
+    subprocess.run(run, check=True, capture_output=True, timeout=60)
+    open_ledger(empty_url).close()

@@ -1,0 +1,92 @@
+"""The service: scheduler, two workers, a real broker and a real database; one worker is killed in mid-render."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from farm.scheduling.broker import Broker
+from tests.support.databases import postgres_url
+from tests.support.farms import DEMO, farm, farm_json, kill_tree, published, start, wait_until
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    for song in sorted(DEMO.glob("*.mid"))[:3]:
+        shutil.copy(song, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("local") / "out"
+    farm_json("run", source, "--out", out, "--seed", 1)
+    return out
+
+
+@contextmanager
+def service(folder: Path, ledger_url: str, workers: int) -> Iterator[dict[str, object]]:
+    """Start broker, scheduler and workers; everything is ended by its pid."""
+    with Broker(folder / "broker") as broker, ExitStack() as stack:
+        env = {
+            "FARM_LEDGER_URL": ledger_url, "FARM_BROKER_URL": broker.url,
+            "FARM_HEARTBEAT_S": "1", "FARM_SLOT_TIMEOUT_S": "6", "FARM_TICK_S": "0.2", "FARM_QUIET_S": "3",
+        }  # fmt: skip
+        parts = {"scheduler": start("scheduler", log=folder / "scheduler.log", env=env)}
+        for number in range(workers):
+            parts[f"worker-{number}"] = start("worker", "--slots", 1, log=folder / f"worker-{number}.log", env=env)
+        for part in parts.values():
+            stack.callback(lambda part=part: part.poll() is None and kill_tree(part))
+        yield {"env": env, "parts": parts, "broker": broker}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_worker_killed_in_mid_render_costs_nothing(
+    database: str, source: Path, local: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}" if database == "sqlite" else request.getfixturevalue("postgres_database")
+    out = tmp_path / "out"
+    with service(tmp_path, url, workers=2) as running:
+        env, parts = running["env"], running["parts"]
+        number = farm_json("submit", source, "--out", out, "--seed", 1, env=env)["submission"]
+        wait_until(lambda: farm_json("status", number, env=env)["stems_done"] >= 1, what="the first stem")
+        os.killpg(parts["worker-0"].pid, signal.SIGKILL)
+        wait_until(lambda: farm_json("status", number, env=env)["state"] == "done", timeout_s=60, what="the submission's end")
+        assert {row["state"] for row in farm_json("songs", number, env=env)} == {"done"}
+        assert farm_json("failures", number, env=env) == []
+    assert published(out) == published(local)
+
+
+def test_a_broker_that_forgets_everything_is_refilled(source: Path, local: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with service(tmp_path, f"sqlite:///{tmp_path / 'ledger.sqlite'}", workers=1) as running:
+        env = running["env"]
+        number = farm_json("submit", source, "--out", out, "--seed", 1, env=env)["submission"]
+        wait_until(lambda: farm_json("status", number, env=env)["stems_done"] >= 1, what="the first stem")
+        with running["broker"].client() as client:
+            client.flushall()
+        wait_until(lambda: farm_json("status", number, env=env)["state"] == "done", timeout_s=90, what="the submission's end")
+    assert published(out) == published(local)
+
+
+def test_the_service_says_which_variable_is_missing() -> None:
+    for command in (["submit", ".", "--out", "x"], ["scheduler"], ["worker"], ["status"], ["songs", "1"]):
+        done = farm(*command)
+        assert done.returncode == 3
+        assert "FARM_" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_unknown_submission_is_named(tmp_path: Path) -> None:
+    env = {"FARM_LEDGER_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}"}
+    for command in ("status", "songs", "failures"):
+        done = farm(command, 77, env=env)
+        assert done.returncode == 2
+        assert "77" in done.stderr

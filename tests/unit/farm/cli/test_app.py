@@ -1,0 +1,50 @@
+"""The command line itself: help with examples, exit codes, errors in one line, schemas."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from farm.cli.app import app, run_app
+
+COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
+
+
+def test_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert [name for name in COMMANDS if name not in listed] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.count(f"farm {name}") >= 2, "usage and at least one example"
+
+
+def test_a_wrong_option_ends_with_2() -> None:
+    assert run_app(["run", "x", "--out", "y", "--bits", "many"]) == 2
+
+
+def test_an_error_is_one_line_and_json_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(["run", str(tmp_path / "gone"), "--out", str(tmp_path / "out"), "--json"]) == 2
+    printed = capsys.readouterr()
+    assert len(printed.err.strip().splitlines()) == 1
+    record = json.loads(printed.out)
+    assert record["reason"] == "bad_source"
+    assert record["hint"]
+
+
+@pytest.mark.parametrize("what", ["annotation", "manifest", "dataset", "plan"])
+def test_schemas_are_valid_json_schema(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(["schema", what]) == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
+
+
+def test_an_unknown_schema_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(["schema", "song"]) == 2
+    assert "annotation, manifest, dataset, plan" in capsys.readouterr().err

@@ -1,0 +1,74 @@
+"""Plans: read, overridden, and refused with a message that says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from farm.planning.plans import build_plan, load_plan
+from schemas.errors import PlanError
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "plan.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_paths_are_relative_to_the_plan_and_flags_win_over_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "source: midi\nseed: 3\nengine: {soundfont: fonts/a.sf2}\noutput: {bits: 16}\n")
+    plan = load_plan(path, {"seed": 5, "output.format": "wav"})
+    assert plan.source == str(tmp_path / "midi")
+    assert plan.engine.soundfont == str(tmp_path / "fonts/a.sf2")
+    assert (plan.seed, plan.output.bits, plan.output.format) == (5, 16, "wav")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("source: a\nsed: 1\n", "unknown key `sed`", "Did you mean `seed`?"),
+        ("source: a\noutput: {bit: 16}\n", "unknown key `output.bit`", "Did you mean `output.bits`?"),
+        ("source: a\nstem_lufs: -13\n", "unknown key `stem_lufs`", "Did you mean `mix.stem_lufs`?"),
+        ("source: a\nzzzz: 1\n", "unknown key `zzzz`", "Known keys here"),
+        ("seed: 1\n", "`source` is missing", "source:"),
+        ("source: a\nseed: -1\n", "`seed` is -1", "docs/plan.md"),
+        ("source: a\noutput: {bits: 20}\n", "`output.bits` is 20", "docs/plan.md"),
+        ("source: a\noutput: {bits: 32}\n", "FLAC holds integers", "docs/plan.md"),
+        ("source: a\nfilters: {min_parts: 9, max_parts: 3}\n", "min_parts must not exceed max_parts", ""),
+        ("- a\n- b\n", "holds no keys", "YAML mapping"),
+        ("source: [\n", "is not YAML", "line"),
+        ("source: a\noutput: 3\n", "`output` is 3", ""),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_and_a_way_out(tmp_path: Path, text: str, message: str, hint: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(PlanError) as caught:
+        load_plan(path)
+    assert message in caught.value.message
+    assert str(path) in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_an_unreadable_plan_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(b"\xff\xfe\x00broken")
+    with pytest.raises(PlanError, match="cannot read"):
+        load_plan(path)
+
+
+def test_yaml_cannot_build_python_objects(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="not YAML"):
+        load_plan(write(tmp_path, "source: !!python/object/apply:os.getcwd []\n"))
+
+
+def test_an_override_below_a_plain_value_is_refused() -> None:
+    with pytest.raises(PlanError, match="not a group"):
+        build_plan({"source": "a", "output": "flac"}, {"output.bits": 16})
+
+
+def test_the_plan_hash_ignores_where_the_source_lies_and_nothing_that_changes_the_audio() -> None:
+    plan = build_plan({"source": "a"})
+    assert build_plan({"source": "b", "name": "other"}).plan_hash == plan.plan_hash
+    for key, value in (("seed", 1), ("output.bits", 16), ("engine.settings.gain", 0.4), ("mix.stem_lufs", -20.0)):
+        assert build_plan({"source": "a"}, {key: value}).plan_hash != plan.plan_hash

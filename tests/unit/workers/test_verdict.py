@@ -1,0 +1,79 @@
+"""The verdict as a table: what was reported and measured -> status and first finding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.job import RenderJob
+from schemas.patch import AssetRef, Patch
+from schemas.result import EngineReport, StemMeasurement
+from schemas.states import FailureReason as F
+from schemas.states import VerdictStatus as V
+from workers.verdict import judge
+
+
+def job(program: int = 0, bank: int = 0) -> RenderJob:
+    asset = AssetRef(name="a", sha256="0" * 64, size_bytes=1, path="a.sf2")
+    patch = Patch(engine="fluidsynth", engine_version="2", asset=asset, bank=bank, program=program)
+    return RenderJob(midi_sha256="1" * 64, patch=patch)
+
+
+def report(**changes: Any) -> EngineReport:
+    values = {"preset_name": "p", "preset_bank": 0, "preset_program": 0, "notes": 4, "first_audible_note_s": 1.0, "last_release_s": 3.0}
+    return EngineReport(**{**values, **changes})
+
+
+def measured(**changes: Any) -> StemMeasurement:
+    values = {
+        "frames": 44100 * 4, "rate_hz": 44100, "channels": 2, "peak": 0.5, "rms": 0.1, "loudness_lufs": -20.0, "dc": [0.0, 0.0],
+        "nonfinite": 0, "flat_run_frames": 1, "first_sound_s": 1.0, "last_sound_s": 3.5, "tail_peak": 0.0, "flatness": 0.01,
+        "active_regions": [(1.0, 3.5)],
+    }  # fmt: skip
+    return StemMeasurement(**{**values, **changes})
+
+
+SILENT = {"peak": 0.0, "rms": 0.0, "loudness_lufs": None, "first_sound_s": None, "last_sound_s": None, "flatness": None}
+
+
+@pytest.mark.parametrize(
+    ("reported", "heard", "status", "findings"),
+    [
+        ({}, {}, V.PASS, []),
+        ({}, SILENT, V.RETRY, [F.ALL_ZERO]),
+        ({"muted_notes": 3}, SILENT, V.RETRY, [F.ALL_ZERO]),
+        ({"muted_notes": 4}, SILENT, V.WARN, [F.SILENT_BY_MIDI]),
+        ({}, {"nonfinite": 1, "peak": 0.0}, V.RETRY, [F.NOT_FINITE]),
+        ({}, {"frames": 44100 * 2}, V.RETRY, [F.WRONG_LENGTH]),
+        ({}, {"first_sound_s": 1.6}, V.WARN, [F.ONSET_LAG]),
+        ({}, {"first_sound_s": 1.4}, V.PASS, []),
+        ({}, {"first_sound_s": 0.5}, V.WARN, [F.ONSET_LAG]),
+        ({"silent_notes": [(1.0, 127)]}, {}, V.WARN, [F.SILENT_NOTES]),
+        ({"tail_cut": True}, {"tail_peak": 0.4}, V.WARN, [F.ENDLESS_NOTE, F.TRUNCATED_TAIL]),
+        ({}, {"tail_peak": 0.01}, V.WARN, [F.TRUNCATED_TAIL]),
+        ({}, {"flat_run_frames": 400}, V.WARN, [F.CLIPPED]),
+        ({}, {"dc": [0.05, 0.0]}, V.WARN, [F.DC_OFFSET]),
+        ({}, {"dc": [0.02, -0.02]}, V.PASS, []),
+        ({}, {"flatness": 0.56}, V.WARN, [F.NOISE]),
+    ],
+)
+def test_each_fault_has_its_name_and_weight(
+    reported: dict[str, Any], heard: dict[str, Any], status: V, findings: list[F]
+) -> None:
+    verdict = judge(report(**reported), measured(**heard), job())
+    assert (verdict.status, verdict.findings) == (status, findings)
+    assert bool(verdict.detail) is bool(findings)
+
+
+@pytest.mark.parametrize(("program", "bank", "findings"), [(0, 0, [F.NOISE]), (122, 0, []), (97, 0, []), (0, 128, [])])
+def test_noise_is_right_for_drums_and_sound_effects(program: int, bank: int, findings: list[F]) -> None:
+    assert judge(report(), measured(flatness=0.56), job(program, bank)).findings == findings
+
+
+def test_audio_that_another_part_has_too_is_pointed_out_unless_both_are_silent() -> None:
+    same = judge(report(), measured(), job(), other_hashes={"a" * 64}, data_hash="a" * 64)
+    assert (same.status, same.findings) == (V.WARN, [F.SAME_AUDIO])
+    assert judge(report(), measured(), job(), other_hashes={"b" * 64}, data_hash="a" * 64).status is V.PASS
+    silent = judge(report(muted_notes=4), measured(**SILENT), job(), other_hashes={"a" * 64}, data_hash="a" * 64)
+    assert silent.findings == [F.SILENT_BY_MIDI]

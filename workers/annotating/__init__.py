@@ -1,0 +1,1 @@
+"""From a rendered song to its annotation: what the labels say is what the audio does."""

@@ -1,0 +1,221 @@
+"""Measures of a stem that need one look at every sample: peaks, mean, flat tops, where it sounds, how noisy it is."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.audio.stemfile import CHUNK_FRAMES
+
+Samples = NDArray[np.float32]
+
+#: Below this a sample counts as silence: -100 dB of full scale, under the last bit of 16-bit audio (-90 dB) and under
+#: what a MIDI volume of zero leaves of a note (-96 dB).
+SOUND_FLOOR: Final = 1e-5
+#: Frames of a hop: the resolution of active regions, 12 ms at 44.1 kHz.
+HOP_FRAMES: Final = 512
+#: An active region is where the hop's peak is within 60 dB of the stem's.
+_ACTIVE_RATIO: Final = 1e-3
+_TAIL_S: Final = 0.05
+_HOPS: Final = CHUNK_FRAMES // HOP_FRAMES
+#: Columns in which the peak of a hop is gathered first: long rows are where numpy's maximum is fast.
+_FOLD: Final = 128
+
+#: Spectral flatness: of the loudest chunks, each as the mean of 15 half-overlapping Hann windows of 512 samples. The mean
+#: makes white noise come out near 1 (a single window would give 0.56, the flatness of its own scatter).
+_LOUD_CHUNKS: Final = 8
+_WINDOW: Final = 512
+
+_TIME_DECIMALS: Final = 6
+_DIGITS: Final = 9
+
+
+class Levels(NamedTuple):
+    """Fields of `schemas.result.StemMeasurement` of the same names."""
+
+    peak: float
+    rms: float
+    dc: list[float]
+    nonfinite: int
+    flat_run_frames: int
+    first_sound_s: float | None
+    last_sound_s: float | None
+    tail_peak: float
+    flatness: float | None
+    active_regions: list[tuple[float, float]]
+
+
+class LevelMeter:
+    """Gathers levels from chunks of `CHUNK_FRAMES` frames; only the stem's last one may be shorter.
+
+    Samples that are no numbers are counted and then taken as zero.
+    """
+
+    def __init__(self, rate_hz: int, channels: int) -> None:
+        self._rate_hz = rate_hz
+        self._channels = channels
+        self._frames = 0
+        self._magnitude = np.zeros((CHUNK_FRAMES, channels), np.float32)
+        self._folded = self._magnitude.reshape(_HOPS, -1, _FOLD)
+        self._columns = np.empty((_HOPS, _FOLD), np.float32)
+        self._hop_peaks: list[NDArray[np.float32] | int] = []  # peaks, or a number of silent hops
+        self._ones = np.ones(CHUNK_FRAMES * channels // _FOLD, np.float32)
+        self._energy = 0.0
+        self._sums = np.zeros(_FOLD, np.float64)
+        self._first_frame: int | None = None
+        self._flat = _FlatRuns(channels)
+        self._loud = _LoudChunks()
+        self._nonfinite = 0
+        self.sounding_frames = 0  #: frames in chunks that are not all zero
+
+    def chunk(self, samples: Samples) -> Samples | None:
+        """Take a chunk, float32 [frames, channels]; return it with every sample a number, or None when it is all zero."""
+        count = len(samples)
+        magnitude = self._magnitude
+        np.abs(samples, out=magnitude[:count])
+        magnitude[count:] = 0.0
+        np.maximum.reduce(self._folded, axis=1, out=self._columns)
+        peaks = np.maximum.reduce(self._columns, axis=1)
+        peak = float(np.maximum.reduce(peaks))
+        if peak == 0.0:
+            self.silence(count)
+            return None
+        if not peak < np.inf:
+            return self._take_broken(samples)
+        self._hop_peaks.append(peaks[: -(-count // HOP_FRAMES)])
+        flat = samples.reshape(-1)
+        energy = float(np.dot(flat, flat))
+        self._energy += energy
+        self._add_sums(samples)
+        if self._first_frame is None and peak > SOUND_FLOOR:
+            self._first_frame = self._frames + int(np.argmax(magnitude.max(axis=1) > SOUND_FLOOR))
+        self._flat.chunk(samples, magnitude[:count], peak)
+        self._loud.offer(samples, energy)
+        self._frames += count
+        self.sounding_frames += count
+        return samples
+
+    def silence(self, frames: int) -> None:
+        """Take zeros: whole chunks, or the rest of the stem."""
+        self._hop_peaks.append(-(-frames // HOP_FRAMES))
+        self._frames += frames
+        self._flat.interrupt()
+
+    def result(self) -> Levels:
+        """Return the levels of everything taken so far."""
+        peaks = self._all_peaks()
+        peak = float(peaks.max(initial=0.0))
+        samples = max(self._frames * self._channels, 1)
+        sums = self._sums.reshape(-1, self._channels).sum(axis=0)
+        sounding = np.flatnonzero(peaks > SOUND_FLOOR)
+        tail_hops = -(-int(_TAIL_S * self._rate_hz) // HOP_FRAMES)
+        last = None if not len(sounding) else self._hop_time(int(sounding[-1]) + 1)
+        first = None if self._first_frame is None else round(self._first_frame / self._rate_hz, _TIME_DECIMALS)
+        return Levels(
+            peak=peak,
+            rms=round(float(np.sqrt(self._energy / samples)), _DIGITS),
+            dc=[round(float(total) / max(self._frames, 1), _DIGITS) for total in sums],
+            nonfinite=self._nonfinite,
+            flat_run_frames=self._flat.longest,
+            first_sound_s=first,
+            last_sound_s=last,
+            tail_peak=float(peaks[-tail_hops:].max(initial=0.0)),
+            flatness=self._loud.flatness(),
+            active_regions=self._regions(peaks, peak),
+        )
+
+    def _take_broken(self, samples: Samples) -> Samples | None:
+        """Count what is no number and take the rest."""
+        clean = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        self._nonfinite += int((~np.isfinite(samples)).sum())
+        taken = self.chunk(clean)
+        return clean if taken is None else taken
+
+    def _add_sums(self, samples: Samples) -> None:
+        rows, rest = divmod(samples.size, _FOLD)
+        flat = samples.reshape(-1)
+        if rows:
+            self._sums += self._ones[:rows] @ flat[: rows * _FOLD].reshape(rows, _FOLD)
+        self._sums[:rest] += flat[rows * _FOLD :]
+
+    def _all_peaks(self) -> NDArray[np.float32]:
+        parts = [np.zeros(part, np.float32) if isinstance(part, int) else part for part in self._hop_peaks]
+        return np.concatenate([np.zeros(0, np.float32), *parts])
+
+    def _regions(self, peaks: NDArray[np.float32], peak: float) -> list[tuple[float, float]]:
+        """Return the stretches of hops within 60 dB of the peak, seconds."""
+        active = peaks >= max(peak * _ACTIVE_RATIO, SOUND_FLOOR)
+        edges = np.flatnonzero(np.diff(active, prepend=False, append=False))
+        return [(self._hop_time(start), self._hop_time(end)) for start, end in edges.reshape(-1, 2).tolist()]
+
+    def _hop_time(self, hop: int) -> float:
+        return round(min(hop * HOP_FRAMES, self._frames) / self._rate_hz, _TIME_DECIMALS)
+
+
+class _FlatRuns:
+    """Finds the longest run of equal samples at the stem's peak, which is what clipping looks like."""
+
+    def __init__(self, channels: int) -> None:
+        self.longest = 0
+        self._peak = 0.0
+        self._carry = [(0.0, 0)] * channels  # per channel: value and length of the run at the end of the last chunk
+
+    def interrupt(self) -> None:
+        """Note that zeros follow."""
+        self._carry = [(0.0, 0)] * len(self._carry)
+
+    def chunk(self, samples: Samples, magnitude: Samples, peak: float) -> None:
+        """Look at a chunk whose largest magnitude is `peak`."""
+        if peak < self._peak:
+            self.interrupt()
+            return
+        if peak > self._peak:
+            self._peak, self.longest = peak, 0
+            self.interrupt()
+        for channel in range(len(self._carry)):
+            at_peak = np.flatnonzero(magnitude[:, channel] == np.float32(peak))
+            self._carry[channel] = self._runs(samples[:, channel], at_peak, self._carry[channel])
+
+    def _runs(self, samples: Samples, at_peak: NDArray[np.intp], carry: tuple[float, int]) -> tuple[float, int]:
+        if not len(at_peak):
+            return 0.0, 0
+        values = samples[at_peak]
+        breaks = np.flatnonzero((np.diff(at_peak) != 1) | (np.diff(values) != 0)) + 1
+        lengths = np.diff(np.concatenate([[0], breaks, [len(at_peak)]]))
+        if at_peak[0] == 0 and carry[0] == values[0]:
+            lengths[0] += carry[1]
+        self.longest = max(self.longest, int(lengths.max()))
+        goes_on = at_peak[-1] == len(samples) - 1
+        return (float(values[-1]), int(lengths[-1])) if goes_on else (0.0, 0)
+
+
+class _LoudChunks:
+    """Keeps the loudest whole chunks of a stem for a look at their spectrum."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[float, Samples]] = []
+        self._least = 0.0
+
+    def offer(self, samples: Samples, energy: float) -> None:
+        """Keep a chunk if it is among the loudest."""
+        if energy <= self._least or len(samples) < CHUNK_FRAMES:
+            return
+        if len(self._kept) == _LOUD_CHUNKS:
+            self._kept.remove(min(self._kept, key=lambda item: item[0]))
+        self._kept.append((energy, samples.mean(axis=1)))
+        if len(self._kept) == _LOUD_CHUNKS:
+            self._least = min(item[0] for item in self._kept)
+
+    def flatness(self) -> float | None:
+        """Return the median spectral flatness of what was kept; None when the stem has no whole chunk of sound."""
+        if not self._kept:
+            return None
+        window = np.hanning(_WINDOW + 1)[:-1]
+        chunks = np.stack([samples for _, samples in self._kept])
+        frames = np.lib.stride_tricks.sliding_window_view(chunks, _WINDOW, axis=1)[:, :: _WINDOW // 2]
+        power = np.square(np.abs(np.fft.rfft(frames * window, axis=2))).mean(axis=1)[:, 2:-1]
+        power += np.finfo(np.float64).tiny
+        flatness = np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
+        return round(float(np.median(flatness)), 4)

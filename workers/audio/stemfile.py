@@ -1,0 +1,263 @@
+"""Raw stems in the store: float32 in chunks, silent chunks left out.
+
+A file holds, in this order:
+    the stored chunks: float32, little-endian, interleaved, `CHUNK_FRAMES` frames each (the song's last one may be short)
+    a JSON footer: frames, channels, rate_hz, chunk_frames, and segments: [[first chunk, number of chunks], ...]
+    the footer's length in 8 bytes, little-endian, and the magic number `MAGIC`
+Chunks are counted from the first frame of the stem; one that no segment has is all zero. About half of the audio of
+real stems is, so that the file has half the size and every later pass half the work. The BLAKE3 hash of the whole file
+is its name in the store.
+"""
+
+from __future__ import annotations
+
+import bisect
+import errno
+import json
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from schemas.errors import DiskFullError, StoreError
+
+Samples = NDArray[np.float32]
+
+#: Frames of a chunk: stereo of 32 KB, which stays in the first-level cache while it is measured, hashed and written.
+CHUNK_FRAMES: Final = 4096
+MAGIC: Final = b"STEMF32\n"
+_TRAILER_BYTES: Final = 8 + len(MAGIC)
+_SAMPLE_BYTES: Final = 4
+_HASH_BYTES: Final = 1 << 20
+_KEYS: Final = frozenset({"frames", "channels", "rate_hz", "chunk_frames", "segments"})
+
+
+class StemWriter:
+    """Writes a stem chunk by chunk and hashes it on the way.
+
+    As a context manager it closes the file; without `finish` the file is incomplete and no reader takes it.
+
+    Raises (every method):
+        DiskFullError: no room left.
+        StoreError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, *, rate_hz: int, channels: int) -> None:
+        self._path = path
+        self._rate_hz = rate_hz
+        self._channels = channels
+        self._frames = 0
+        self._hash = blake3()
+        self._segments: list[list[int]] = []
+        with _disk_errors(path):
+            self._file = path.open("wb", buffering=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def frames(self) -> int:
+        """Frames written so far, silent ones counted."""
+        return self._frames
+
+    def chunk(self, samples: Samples) -> None:
+        """Append a chunk: float32 [CHUNK_FRAMES, channels], C-contiguous; the stem's last one may be shorter."""
+        number = self._next_chunk()
+        if self._segments and sum(self._segments[-1]) == number:
+            self._segments[-1][1] += 1
+        else:
+            self._segments.append([number, 1])
+        self._frames += len(samples)
+        self._put(memoryview(samples).cast("B"))
+
+    def silence(self, frames: int) -> None:
+        """Append zeros: whole chunks of them, or the rest of the stem."""
+        self._next_chunk()
+        self._frames += frames
+
+    def finish(self) -> str:
+        """Write the footer and return the BLAKE3 hash of the file (64 hex digits)."""
+        footer = json.dumps(
+            {
+                "frames": self._frames,
+                "channels": self._channels,
+                "rate_hz": self._rate_hz,
+                "chunk_frames": CHUNK_FRAMES,
+                "segments": self._segments,
+            },
+            separators=(",", ":"),
+        ).encode("ascii")
+        self._put(memoryview(footer + len(footer).to_bytes(8, "little") + MAGIC))
+        return str(self._hash.hexdigest())
+
+    def _next_chunk(self) -> int:
+        number, rest = divmod(self._frames, CHUNK_FRAMES)
+        if rest:
+            raise StoreError(f"{self._path.name}: nothing can follow a chunk of {rest} frames")
+        return number
+
+    def _put(self, data: memoryview) -> None:
+        self._hash.update(data)
+        with _disk_errors(self._path):
+            while data:
+                data = data[self._file.write(data) :]
+
+
+class StemReader:
+    """A stem of the store, read through the page cache and never copied whole.
+
+    Args:
+        path: the stem's file.
+        expected_hash: BLAKE3 hash that the file must have; None trusts it.
+
+    Raises:
+        StoreError: the file is missing, cut off, damaged, or has another hash.
+    """
+
+    def __init__(self, path: Path, *, expected_hash: str | None = None) -> None:
+        self._path = path
+        if expected_hash is not None:
+            verify_stem(path, expected_hash)
+        data = self._map()
+        footer, body_bytes = self._footer(data)
+        self.frames: int = footer["frames"]
+        self.channels: int = footer["channels"]
+        self.rate_hz: int = footer["rate_hz"]
+        #: First frame and number of frames of each stretch that is not all zero, in order; the rest is silence.
+        self.spans: list[tuple[int, int]] = self._spans(footer["segments"])
+        if sum(frames for _, frames in self.spans) * self.channels * _SAMPLE_BYTES != body_bytes:
+            raise self._damaged("its samples do not fill what its footer says")
+        samples = np.frombuffer(data, "<f4", body_bytes // _SAMPLE_BYTES).reshape(-1, self.channels)
+        self._parts = np.split(samples, np.cumsum([frames for _, frames in self.spans])[:-1]) if self.spans else []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; it is unmapped once no block of `chunks` is in use any more."""
+        self._parts = []
+        self.spans = []
+
+    def chunks(self) -> Iterator[tuple[int, Samples]]:
+        """Yield (first frame, float32 [frames, channels]) of every stored chunk; what is between them is zero.
+
+        The blocks are read-only views of the file.
+        """
+        for (start, frames), samples in zip(self.spans, self._parts, strict=True):
+            for offset in range(0, frames, CHUNK_FRAMES):
+                yield start + offset, samples[offset : offset + CHUNK_FRAMES]
+
+    def chunk(self, index: int) -> Samples | None:
+        """Return the chunk of frames `index * CHUNK_FRAMES` and on, a read-only view; None where it is all zero."""
+        start = index * CHUNK_FRAMES
+        found = bisect.bisect_right(self.spans, (start, self.frames)) - 1
+        if found < 0:
+            return None
+        first, length = self.spans[found]
+        return self._parts[found][start - first : start - first + CHUNK_FRAMES] if start < first + length else None
+
+    def read(self, start: int, frames: int, out: Samples) -> bool:
+        """Copy frames [start, start + frames) into `out`; beyond the stem's end there are zeros.
+
+        Args:
+            start: first frame, at least 0.   frames: number of frames.
+            out: float32 [frames or more, channels]; its first `frames` rows are filled.
+
+        Returns:
+            Whether any of them lies in a stored chunk; if not, `out` holds zeros alone.
+        """
+        out[:frames] = 0.0
+        found = False
+        for (first, length), samples in zip(self.spans, self._parts, strict=True):
+            low, high = max(start, first), min(start + frames, first + length)
+            if low < high:
+                out[low - start : high - start] = samples[low - first : high - first]
+                found = True
+        return found
+
+    def _map(self) -> mmap.mmap:
+        try:
+            with self._path.open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise self._damaged(f"it cannot be read: {error}") from error
+
+    def _footer(self, data: mmap.mmap) -> tuple[dict[str, Any], int]:
+        """Return the footer, checked, and the number of bytes before it."""
+        if len(data) < _TRAILER_BYTES or data[-len(MAGIC) :] != MAGIC:
+            raise self._damaged("it is cut off or no stem")
+        length = int.from_bytes(data[-_TRAILER_BYTES : -len(MAGIC)], "little")
+        body_bytes = len(data) - _TRAILER_BYTES - length
+        if body_bytes < 0:
+            raise self._damaged("its footer is longer than the file")
+        try:
+            footer = json.loads(data[body_bytes:-_TRAILER_BYTES])
+        except ValueError as error:
+            raise self._damaged("its footer is no JSON") from error
+        if not isinstance(footer, dict) or footer.keys() != _KEYS or not _plausible(footer):
+            raise self._damaged("its footer makes no sense")
+        return footer, body_bytes
+
+    def _spans(self, segments: list[list[int]]) -> list[tuple[int, int]]:
+        spans, behind = [], 0
+        for first, count in segments:
+            start, end = first * CHUNK_FRAMES, min((first + count) * CHUNK_FRAMES, self.frames)
+            if start < behind or end <= start:
+                raise self._damaged("its segments overlap or lie behind its end")
+            spans.append((start, end - start))
+            behind = end
+        return spans
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(f"the stem {self._path.name} is damaged: {what}", hint="Remove it; it is rendered again")
+
+
+def verify_stem(path: Path, expected_hash: str) -> None:
+    """See to it that a stem's content is what its name says; reads the whole file, about 2 GB/s.
+
+    Raises:
+        StoreError: it is not, or cannot be read.
+    """
+    digest = blake3()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_HASH_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise StoreError(f"the stem {path.name} cannot be read: {error.strerror}") from error
+    if digest.hexdigest() != expected_hash:
+        raise StoreError(
+            f"the stem {path.name} has other content than its hash says", hint="Remove it; it is rendered again"
+        )
+
+
+def _plausible(footer: dict[str, Any]) -> bool:
+    numbers = [footer["frames"], footer["channels"], footer["rate_hz"], footer["chunk_frames"]]
+    segments = footer["segments"]
+    if not isinstance(segments, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in segments):
+        return False
+    numbers += [number for pair in segments for number in pair]
+    whole = all(isinstance(number, int) and number >= 0 for number in numbers)
+    return whole and footer["channels"] in (1, 2) and footer["rate_hz"] > 0 and footer["chunk_frames"] == CHUNK_FRAMES
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"no room to write {path}", hint="Free some space") from error
+        raise StoreError(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from error

@@ -1,0 +1,1 @@
+"""From raw stems to published audio: gains, the quantised stems, and their exact sum."""

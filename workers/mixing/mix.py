@@ -1,0 +1,214 @@
+"""Mix a song: gains, quantised stems, and their exact sum, streamed chunk by chunk.
+
+Two passes over the raw stems. The first finds the peak of their sum after the loudness match, in float32, which decides
+the common gain. The second applies the gains, rounds every stem to the published integers (half to even; the product
+of a float32 sample and a float32 gain is exact in float64), encodes it, and adds the integers: the published stems sum
+to the published mix exactly. Float files hold float32 stems, and the float32 nearest to the sum of these.
+
+Chunks in which a stem is silent are neither read nor added nor encoded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from schemas.dataset import SLAKH_PATHS, MixResult, StemRecord, TrackPaths
+from schemas.errors import FarmError, StoreError
+from schemas.plan import MixPlan, OutputPlan
+from workers.audio.stemfile import CHUNK_FRAMES
+from workers.audio.truepeak import MAX_OVERSHOOT, TruePeakMeter
+from workers.mixing.gains import Ceiling, ceiling_for, common_gain_db, decibels, linear, match_gain_db
+from workers.mixing.stems import ChunkCursor, StemInput, loudness_in_song
+from workers.mixing.write import write_files
+
+__all__ = ["Gains", "StemInput", "decide_gains", "mix_song"]
+
+#: The length of a song is a multiple of this, as that of every raw stem is.
+GRID_FRAMES: Final = 64
+
+
+class Gains(NamedTuple):
+    """What was decided: per stem the whole gain, and the common part of it, dB; and the peak that the mix will have."""
+
+    total_db: list[float]
+    common_db: float
+    mix_peak: float  #: expected, linear
+
+
+def mix_song(
+    stems: Sequence[StemInput],
+    plan: MixPlan,
+    output: OutputPlan,
+    folder: Path,
+    *,
+    paths: TrackPaths = SLAKH_PATHS,
+    min_duration_s: float = 0.0,
+    threads: int = 1,
+) -> MixResult:
+    """Write the published stems and the mix of a song into `folder`.
+
+    Args:
+        stems: in the order of the song's parts, all of the rate and channels of `output`.
+        plan: loudness of stems and ceiling.
+        output: form of the files.
+        folder: where the files go, at the places that `paths` names; it exists.
+        paths: of the layout.
+        min_duration_s: the song is at least so long, rounded up to 64 frames; else as long as its longest stem.
+        threads: how many stems are quantised and encoded at a time; the files are the same for any number.
+
+    Raises:
+        StoreError: a stem is of another form, or holds samples that are no numbers.
+        DiskFullError, OutputError: a file cannot be written; those begun are removed.
+        MissingDependencyError: FLAC without libFLAC.
+    """
+    _check(stems, output)
+    frames = max(*(stem.reader.frames for stem in stems), _on_grid(min_duration_s * output.rate_hz))
+    loudness = [loudness_in_song(stem, frames) for stem in stems]
+    gains = decide_gains(stems, loudness, plan, output, frames=frames)
+    files, mix = write_files(
+        stems,
+        [linear(gain_db) for gain_db in gains.total_db],
+        output,
+        folder,
+        paths=paths,
+        frames=frames,
+        mix_peak_floor=_certain_peak(gains.mix_peak, output.bits, len(stems)),
+        threads=threads,
+    )
+    return MixResult(
+        frames=frames,
+        rate_hz=output.rate_hz,
+        channels=output.channels,
+        stems=[
+            _record(stem, loudness_lufs, gain_db, output, paths)
+            for stem, loudness_lufs, gain_db in zip(stems, loudness, gains.total_db, strict=True)
+        ],
+        common_gain_db=gains.common_db,
+        peak_dbfs=decibels(mix.peak),
+        true_peak_dbtp=decibels(mix.true_peak),
+        loudness_lufs=mix.loudness_lufs,
+        files=files,
+    )
+
+
+def decide_gains(
+    stems: Sequence[StemInput],
+    loudness_lufs: Sequence[float | None],
+    plan: MixPlan,
+    output: OutputPlan,
+    *,
+    frames: int,
+) -> Gains:
+    """Match loudness, measure the sum, and find the common gain."""
+    match_db = [match_gain_db(loudness, plan) for loudness in loudness_lufs]
+    peaks = [stem.measured.peak * float(linear(gain_db)) for stem, gain_db in zip(stems, match_db, strict=True)]
+    is_true = plan.peak == "true"
+    ceiling = ceiling_for(
+        plan, bits=output.bits, stems=len(stems), peak_sum=sum(peaks), overshoot=MAX_OVERSHOOT if is_true else 1.0
+    )
+    sum_peak, sum_true_peak = _sum_peaks(stems, match_db, frames, is_true=is_true)
+    common_db = common_gain_db(mix_peak=sum_true_peak if is_true else sum_peak, stem_peaks=peaks, ceiling=ceiling)
+    if is_true:
+        common_db = min(common_db, _true_peak_gain_db(stems, match_db, peaks, ceiling, common_db))
+    total_db = [round(gain_db + common_db, 4) for gain_db in match_db]
+    return Gains(total_db, common_db, sum_peak * float(linear(common_db)))
+
+
+def _on_grid(frames: float) -> int:
+    """Round up to a multiple of `GRID_FRAMES`."""
+    return math.ceil(frames / GRID_FRAMES) * GRID_FRAMES
+
+
+def _certain_peak(expected: float, bits: int, stems: int) -> float:
+    """Return a level that the mix is certain to reach, all roundings taken off."""
+    rounding = 0.0 if bits == 32 else 0.5 * stems / 2.0 ** (bits - 1)
+    return max(0.0, expected * (1.0 - 1e-4) - rounding)
+
+
+def _check(stems: Sequence[StemInput], output: OutputPlan) -> None:
+    if not stems:
+        raise FarmError("a song without stems cannot be mixed", hint="All its stems were dropped")
+    for stem in stems:
+        reader = stem.reader
+        if (reader.rate_hz, reader.channels) != (output.rate_hz, output.channels):
+            raise StoreError(
+                f"stem {stem.name} has {reader.rate_hz} Hz and {reader.channels} channels, and the plan wants "
+                f"{output.rate_hz} Hz and {output.channels}"
+            )
+        if reader.frames != stem.measured.frames:
+            raise StoreError(f"stem {stem.name} has {reader.frames} frames, and {stem.measured.frames} were measured")
+        if stem.measured.nonfinite:
+            raise StoreError(f"stem {stem.name} holds {stem.measured.nonfinite} samples that are NaN or infinite")
+
+
+def _sum_peaks(
+    stems: Sequence[StemInput], gains_db: Sequence[float], frames: int, *, is_true: bool
+) -> tuple[float, float]:
+    """Return the sample peak of the stems' sum after their gains, and its true peak where that is wanted."""
+    channels = stems[0].reader.channels
+    lanes = [(ChunkCursor(stem.reader), linear(gain_db)) for stem, gain_db in zip(stems, gains_db, strict=True)]
+    total = np.empty((CHUNK_FRAMES, channels), dtype=np.float32)
+    scaled = np.empty_like(total)
+    meter = TruePeakMeter(channels)
+    peak = 0.0
+    for start in range(0, frames, CHUNK_FRAMES):
+        is_silent = True
+        for cursor, gain in lanes:
+            chunk = cursor.take(start)
+            if chunk is None:
+                continue
+            if is_silent:
+                total[len(chunk) :] = 0.0
+                np.multiply(chunk, gain, out=total[: len(chunk)])
+                is_silent = False
+            else:
+                product = np.multiply(chunk, gain, out=scaled[: len(chunk)])
+                np.add(total[: len(chunk)], product, out=total[: len(chunk)])
+        if not is_silent:
+            peak = max(peak, float(total.max()), -float(total.min()))
+        if is_true:
+            meter.silence() if is_silent else meter.push(total)
+    return peak, max(peak, meter.peak)
+
+
+def _true_peak_gain_db(
+    stems: Sequence[StemInput],
+    gains_db: Sequence[float],
+    peaks: Sequence[float],
+    ceiling: Ceiling,
+    common_db: float,
+) -> float:
+    """Return the common gain that the true peaks of single stems ask for; only those that might pass are measured."""
+    wanted = 0.0
+    for stem, gain_db, peak in zip(stems, gains_db, peaks, strict=True):
+        if peak * float(linear(common_db)) * MAX_OVERSHOOT > ceiling.stem:
+            _, true_peak = _sum_peaks([stem], [gain_db], stem.reader.frames, is_true=True)
+            wanted = min(wanted, common_gain_db(mix_peak=0.0, stem_peaks=[true_peak], ceiling=ceiling))
+    return wanted
+
+
+def _record(
+    stem: StemInput, loudness_lufs: float | None, gain_db: float, output: OutputPlan, paths: TrackPaths
+) -> StemRecord:
+    return StemRecord(
+        name=stem.name,
+        audio=paths.stem_audio(stem.name, output.format),
+        silent=loudness_lufs is None,
+        gain_db=gain_db,
+        loudness_lufs=loudness_lufs,
+        published_loudness_lufs=None if loudness_lufs is None else round(loudness_lufs + gain_db, 4),
+        peak_dbfs=decibels(_published_peak(stem.measured.peak, gain_db, output.bits)),
+    )
+
+
+def _published_peak(peak: float, gain_db: float, bits: int) -> float:
+    """Return the peak of a published stem: gains and rounding keep the order of samples, so its loudest stays so."""
+    if bits == 32:
+        return float(np.float32(peak) * linear(gain_db))
+    scale = 2.0 ** (bits - 1)
+    return float(np.rint(float(np.float32(peak)) * float(linear(gain_db)) * scale) / scale)

@@ -1,0 +1,68 @@
+"""Raw stems as the mix takes them."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.result import StemMeasurement
+from workers.audio.meter import LoudnessMeter
+from workers.audio.stemfile import StemReader
+
+#: Silence that was behind a stem when it was measured, seconds: one block of the measurement.
+_PADDING_S: Final = 0.4
+#: A stem that sounds so long keeps its loudness, whatever follows it, seconds.
+_LONG_S: Final = 30.0
+_DIGITS: Final = 4
+
+
+class StemInput(NamedTuple):
+    """A raw stem to be mixed."""
+
+    name: str
+    reader: StemReader
+    measured: StemMeasurement
+
+
+def loudness_in_song(stem: StemInput, frames: int) -> float | None:
+    """Return the loudness of a stem that is padded with silence to `frames` frames, LUFS, to 0.0001 LU; None if silent.
+
+    A stem was measured with a block of silence behind it. One that ends with the song has none there: where it does
+    not sound long enough for that to weigh less than 0.05 LU, it is measured again.
+    """
+    reader = stem.reader
+    is_padded = frames - reader.frames > _PADDING_S * reader.rate_hz
+    if is_padded or sum(length for _, length in reader.spans) >= _LONG_S * reader.rate_hz:
+        loudness = stem.measured.loudness_lufs
+    else:
+        meter, position = LoudnessMeter(reader.rate_hz, reader.channels), 0
+        for start, samples in reader.chunks():
+            meter.silence(start - position)
+            meter.write(samples)
+            position = start + len(samples)
+        meter.silence(frames - position)
+        loudness = meter.integrated()
+    return None if loudness is None else round(loudness, _DIGITS)
+
+
+class ChunkCursor:
+    """Walks through the chunks of a stem, silent ones included, in rising order."""
+
+    def __init__(self, reader: StemReader) -> None:
+        self._chunks = reader.chunks()
+        self._start = -1
+        self._samples: NDArray[np.float32] | None = None
+        self._advance()
+
+    def take(self, start: int) -> NDArray[np.float32] | None:
+        """Return the chunk that begins at frame `start`, float32 [frames, channels]; None where all is zero."""
+        if self._start != start:
+            return None
+        samples = self._samples
+        self._advance()
+        return samples
+
+    def _advance(self) -> None:
+        self._start, self._samples = next(self._chunks, (-1, None))

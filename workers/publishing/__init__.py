@@ -1,0 +1,1 @@
+"""From a finished song to its folder in the dataset."""

@@ -1,0 +1,46 @@
+"""Write the annotation of a mixed song beside its audio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from farm.ledger import Ledger, SongWork, TaskRef
+from schemas.base import canonical_json
+from schemas.dataset import ANNOTATION
+from schemas.errors import LedgerError
+from workers.annotating.song import RenderedStem, annotate_song
+from workers.config import WorkerSettings
+from workers.publishing.publish import write_documents
+from workers.store import Store
+from workers.tasks.staging import staging_folder
+
+
+def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
+    """Annotate one song from its MIDI, its renders and its mix."""
+    work = ledger.song_for(task)
+    if work.mix is None or work.split is None:
+        raise LedgerError(f"{work.song.name} is to be annotated before it was split and mixed")
+    if not staging_folder(work).is_dir():
+        ledger.return_song(task, "its staging folder is gone")
+        return
+    annotation = annotate_song(
+        work.song,
+        work.split,
+        rendered_stems(work),
+        mix=work.mix,
+        plan=work.plan,
+        facts=work.engine,
+        source_midi=Store(Path(work.store_root)).get_midi(work.song.song_hash),
+    )
+    write_documents(staging_folder(work), {ANNOTATION: canonical_json(annotation).encode()})
+    ledger.complete_annotate(task)
+
+
+def rendered_stems(work: SongWork) -> list[RenderedStem]:
+    """Return one entry per part: the render's result, or None where the stem was dropped."""
+    store = Store(Path(work.store_root))
+    results = {stem.part.name: stem.result for stem in work.stems}
+    return [
+        RenderedStem(part, store.get_midi(part.midi_sha256), work.jobs[part.name].patch, results.get(part.name))
+        for part in work.parts
+    ]

@@ -1,0 +1,53 @@
+"""Mix a rendered song into its staging folder."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from farm.ledger import Ledger, SongWork, StemWork, TaskRef
+from schemas.errors import StoreError
+from workers.config import WorkerSettings
+from workers.mixing.mix import StemInput, mix_song
+from workers.store import Store
+from workers.tasks.staging import staged
+
+
+def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
+    """Mix one song; stems whose files are lost or damaged are rendered anew first."""
+    work = ledger.song_for(task)
+    store = Store(Path(work.store_root))
+    lost = [stem for stem in work.stems if not _is_sound(store, stem)]
+    if lost:
+        ledger.return_stems(task, [stem.stem_id for stem in lost], "its file in the store is lost or damaged")
+        return
+    with staged(work, task) as folder, ExitStack() as stack:
+        result = mix_song(
+            [_input(store, stem, stack) for stem in work.stems],
+            work.plan.mix,
+            work.plan.output,
+            folder,
+            min_duration_s=_duration_s(work),
+            threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        )
+    ledger.complete_mix(task, result)
+
+
+def _is_sound(store: Store, stem: StemWork) -> bool:
+    """Whether the stem's file is what its name says; a damaged one is removed, so that it is never found again."""
+    try:
+        store.check_stem(stem.result)
+    except StoreError:
+        store.drop_stem(stem.job.spec_hash)
+        return False
+    return True
+
+
+def _input(store: Store, stem: StemWork, stack: ExitStack) -> StemInput:
+    reader = stack.enter_context(store.open_stem(stem.result))
+    return StemInput(stem.part.name, reader, stem.result.measured)
+
+
+def _duration_s(work: SongWork) -> float:
+    return 0.0 if work.split is None else work.split.duration_s

@@ -1,0 +1,50 @@
+"""Publish an annotated song: complete its folder, rename it into the dataset, empty the store of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from farm.ledger import Ledger, SongWork, TaskRef
+from schemas.annotation import SongAnnotation
+from schemas.dataset import ANNOTATION
+from schemas.errors import LedgerError
+from workers.annotating.jams import jams_text
+from workers.config import WorkerSettings
+from workers.publishing.layouts.base import TrackContents
+from workers.publishing.publish import publish_song
+from workers.store import Store
+from workers.tasks.staging import staging_folder, track_folder
+
+
+def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
+    """Publish one song; published already, it is only recorded."""
+    work = ledger.song_for(task)
+    if work.mix is None:
+        raise LedgerError(f"{work.song.name} is to be published before it was mixed")
+    staging, final = staging_folder(work), track_folder(work)
+    annotated = next((folder / ANNOTATION for folder in (staging, final) if (folder / ANNOTATION).is_file()), None)
+    if annotated is None:
+        ledger.return_song(task, "its annotation is gone")
+        return
+    store = Store(Path(work.store_root))
+    annotation = SongAnnotation.model_validate_json(annotated.read_bytes())
+    contents = TrackContents(
+        song=work.song,
+        plan=work.plan,
+        annotation=annotation,
+        mix=work.mix,
+        source_midi=store.get_midi(work.song.song_hash),
+        stem_midi={part.name: store.get_midi(part.midi_sha256) for part in work.parts},
+        jams=jams_text(annotation) if work.plan.output.jams else None,
+    )
+    record = publish_song(staging, final, contents)
+    if ledger.complete_publish(task, record) and not work.plan.keep_store:
+        _empty(ledger, store, work)
+
+
+def _empty(ledger: Ledger, store: Store, work: SongWork) -> None:
+    """Remove the song's raw stems from the store, but for those that an unfinished song still needs."""
+    needed = ledger.specs_in_use(work.song_id)
+    for stem in work.stems:
+        if stem.job.spec_hash not in needed:
+            store.drop_stem(stem.job.spec_hash)

@@ -1,0 +1,33 @@
+"""Split an admitted song into parts and put each part's MIDI into the store."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from farm.ledger import Ledger, TaskRef
+from schemas.errors import MidiError
+from schemas.states import FailureReason
+from workers.config import WorkerSettings
+from workers.midi.split import split_song
+from workers.store import Store
+
+
+def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
+    """Split one song; its source file is kept in the store too, so that later edits of the source change nothing."""
+    job = ledger.song_for(task)
+    source = Path(job.source_root) / job.song.source
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise MidiError(f"cannot read {job.song.source} any more: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != job.song.song_hash:
+        detail = f"{job.song.source} is not the file that was scanned"
+        ledger.fail_task(task, FailureReason.SOURCE_CHANGED, detail, infra=False)
+        return
+    result, stems = split_song(data)
+    store = Store(Path(job.store_root))
+    store.put_midi(data)
+    for midi in stems.values():
+        store.put_midi(midi)
+    ledger.complete_split(task, result)

@@ -1,0 +1,42 @@
+"""Where a song is put together before it is published: one folder per song beside the dataset."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from farm.ledger import SongWork, TaskRef
+from schemas.dataset import FARM_FOLDER
+from workers.audio.files import disk_errors
+
+
+def staging_folder(work: SongWork) -> Path:
+    """Return the staging folder of a song; on the dataset's filesystem, so that publishing is one rename."""
+    return Path(work.out_dir) / FARM_FOLDER / "staging" / work.song.name
+
+
+def track_folder(work: SongWork) -> Path:
+    """Return the folder that the song is published as."""
+    return Path(work.out_dir) / work.song.name
+
+
+@contextmanager
+def staged(work: SongWork, task: TaskRef) -> Iterator[Path]:
+    """Give a new folder that becomes the song's staging folder when the block succeeds, and is removed when it fails.
+
+    Two workers at one song, one of them given up, write to folders of their own; what they write is the same.
+    """
+    target = staging_folder(work)
+    own = target.with_name(f"{target.name}.{task.task_id}.{task.epoch}.part")
+    with disk_errors(own):
+        shutil.rmtree(own, ignore_errors=True)
+        own.mkdir(parents=True)
+    try:
+        yield own
+        with disk_errors(target):
+            shutil.rmtree(target, ignore_errors=True)
+            own.rename(target)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
