@@ -1,7 +1,7 @@
 """Measure the farm beside the bare synthesiser and today's tools, in one run, alternating, medians of several.
 
-    python -m benchmarks                      the six shared songs, default soundfont, effects off
-    python -m benchmarks --effects --runs 5
+python -m benchmarks                      the six shared songs, default soundfont, effects off
+python -m benchmarks --effects --runs 5
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks import bare, peers
 from schemas.patch import FluidSettings
-from workers.engines.soundfonts import find_soundfont
+from workers.engines.soundfonts import default_soundfont, describe
 from workers.midi.split import split_song
 
 _HERE = Path(__file__).resolve().parents[1]
@@ -34,13 +34,13 @@ def main() -> int:
     """Run the comparison and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--songs", type=Path, default=_SHARED if _SHARED.is_dir() else _HERE / "presets" / "demo")
-    parser.add_argument("--soundfont", help="default: as `farm run` finds it")
+    parser.add_argument("--soundfont", type=Path, help="default: as `farm run` finds it")
     parser.add_argument("--effects", action="store_true", help="reverb and chorus on, on both sides")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     settings = FluidSettings(reverb=arguments.effects, chorus=arguments.effects)
-    soundfont = find_soundfont(arguments.soundfont)
+    soundfont = describe(arguments.soundfont or default_soundfont())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="farm-bench-") as folder:
         figures = _compare(Path(folder), arguments.songs, Path(soundfont.path), settings, cores, arguments.runs)
@@ -65,7 +65,9 @@ def _compare(
         "bare synthesiser": lambda _: bare.measure(bare_stems, soundfont, settings, RATE_HZ, cores),
         "farm run (whole job)": lambda run: _farm(songs, folder / f"run-{run}", soundfont, settings),
         "fluidsynth + xargs": lambda _: peers.fluidsynth_command(stems, soundfont, settings, RATE_HZ, cores),
-        "pretty_midi pool": lambda _: None if settings.reverb else peers.pretty_midi_pool(stems, soundfont, RATE_HZ, cores),
+        "pretty_midi pool": lambda _: (
+            None if settings.reverb else peers.pretty_midi_pool(stems, soundfont, RATE_HZ, cores)
+        ),
     }
     walls: dict[str, list[float]] = {name: [] for name in contestants}
     for run in range(runs):
@@ -77,7 +79,9 @@ def _compare(
     floor = statistics.median(walls["bare synthesiser"])
     return {
         name: {
-            "median_s": round(statistics.median(values), 2), "min_s": round(min(values), 2), "max_s": round(max(values), 2),
+            "median_s": round(statistics.median(values), 2),
+            "min_s": round(min(values), 2),
+            "max_s": round(max(values), 2),
             "times_bare": round(statistics.median(values) / floor, 2),
             "times_real_time": round(audio_s / statistics.median(values)),
         }
@@ -87,14 +91,26 @@ def _compare(
 
 def _farm(songs: Path, out: Path, soundfont: Path, settings: FluidSettings) -> float:
     effects = "--effects" if settings.reverb else "--no-effects"
-    command = [sys.executable, "-m", "farm", "run", str(songs), "--out", str(out), "--soundfont", str(soundfont), effects, "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "farm",
+        "run",
+        str(songs),
+        "--out",
+        str(out),
+        "--soundfont",
+        str(soundfont),
+        effects,
+        "--json",
+    ]
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
 def _prepare(folder: Path, songs: Path, dataset: Path) -> tuple[list[Path], list[bare.BareStem]]:
-    """Write every stem's MIDI, and note the frames that the farm published for it, so that both sides render the same."""
+    """Write every stem's MIDI with the frames that the farm published for it: both sides render the same."""
     folder.mkdir()
     annotations = [json.loads(path.read_text()) for path in sorted(dataset.glob("Track*/annotation.json"))]
     frames = {item["provenance"]["source"]: item["frames"] for item in annotations}

@@ -44,7 +44,8 @@ def measure(stems: list[BareStem], soundfont: Path, settings: FluidSettings, rat
     start = context.Barrier(processes + 1)
     end = context.Barrier(processes + 1)
     workers = [
-        context.Process(target=_work, args=(share, soundfont, settings, rate_hz, start, end), daemon=True) for share in shares
+        context.Process(target=_work, args=(share, soundfont, settings, rate_hz, start, end), daemon=True)
+        for share in shares
     ]
     for worker in workers:
         worker.start()
@@ -106,7 +107,12 @@ def _calls(library: FluidLibrary, stem: BareStem, rate_hz: int) -> list[Call]:
 
 
 def _render(
-    library: FluidLibrary, options: int, font: int, stem: BareStem, calls: list[Call], buffer: ctypes.Array[ctypes.c_float]
+    library: FluidLibrary,
+    options: int,
+    font: int,
+    stem: BareStem,
+    calls: list[Call],
+    buffer: ctypes.Array[ctypes.c_float],
 ) -> None:
     synth = library.new_fluid_synth(options)
     number = library.fluid_synth_add_sfont(synth, font)

@@ -12,18 +12,35 @@ from pathlib import Path
 from schemas.patch import FluidSettings
 
 
-def fluidsynth_command(stems: list[Path], soundfont: Path, settings: FluidSettings, rate_hz: int, processes: int) -> float | None:
-    """Return the wall time of one `fluidsynth` per stem under `xargs -P`, seconds; None where there is no such command."""
+def fluidsynth_command(
+    stems: list[Path], soundfont: Path, settings: FluidSettings, rate_hz: int, processes: int
+) -> float | None:
+    """Return the wall time of one `fluidsynth` per stem under `xargs -P`, seconds; None where it is not installed."""
     binary = shutil.which("fluidsynth")
     if binary is None:
         return None
     command = [
         *("xargs", "-0", "-P", str(processes), "-I{}", binary, "-ni", "-q", "-T", "wav", "-O", "float"),
-        *("-r", str(rate_hz), "-g", str(settings.gain), "-R", str(int(settings.reverb)), "-C", str(int(settings.chorus))),
+        *(
+            "-r",
+            str(rate_hz),
+            "-g",
+            str(settings.gain),
+            "-R",
+            str(int(settings.reverb)),
+            "-C",
+            str(int(settings.chorus)),
+        ),
         *("-F", "{}.wav", str(soundfont), "{}"),
     ]
     began = time.perf_counter()
-    subprocess.run(command, input="\0".join(map(str, stems)).encode(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        input="\0".join(map(str, stems)).encode(),
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     wall = time.perf_counter() - began
     for stem in stems:
         Path(f"{stem}.wav").unlink()
@@ -31,7 +48,7 @@ def fluidsynth_command(stems: list[Path], soundfont: Path, settings: FluidSettin
 
 
 def pretty_midi_pool(stems: list[Path], soundfont: Path, rate_hz: int, processes: int) -> float | None:
-    """Return the wall time of `PrettyMIDI.fluidsynth` in a process pool, seconds; None where pyfluidsynth is missing."""
+    """Return the wall time of `PrettyMIDI.fluidsynth` in a process pool, seconds; None without pyfluidsynth."""
     if importlib.util.find_spec("fluidsynth") is None or shutil.which("fluidsynth") is None:
         return None
     context = multiprocessing.get_context("spawn")

@@ -1,7 +1,7 @@
 """Draw the README's pictures from a finished dataset: the stems of a song, and a run in the terminal.
 
-    .venv/bin/pip install -c constraints.txt '.[bench]'
-    .venv/bin/python docs/make_pictures.py out/demo
+.venv/bin/pip install -c constraints.txt '.[bench]'
+.venv/bin/python docs/make_pictures.py out/demo
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def draw_stems(track: Path, target: Path) -> None:
     """Draw every stem of a published song: waveform, notes above it, beats as lines."""
     annotation = json.loads((track / "annotation.json").read_text(encoding="utf-8"))
     stems = [stem for stem in annotation["stems"] if stem["audio"]]
-    figure, axes = plt.subplots(len(stems) + 1, 1, figsize=(11, 1.05 * (len(stems) + 1)), sharex=True, layout="constrained")
+    figure, axes = plt.subplots(
+        len(stems) + 1, 1, figsize=(11, 1.05 * (len(stems) + 1)), sharex=True, layout="constrained"
+    )
     for axis, stem in zip(axes, stems, strict=False):
         _wave(axis, track / stem["audio"], "#3b6ea8")
         _notes(axis, stem["notes"])
@@ -76,7 +78,8 @@ def draw_run(dataset: Path, target: Path) -> None:
 _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>.{unique_id}-matrix {{ font-family: monospace; font-size: {char_height}px; line-height: {line_height}px; }}
 .{unique_id}-title {{ font-size: 18px; font-weight: bold; font-family: sans-serif; }} {styles}</style>
-<defs><clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" /></clipPath>
+<defs><clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" /></clipPath>
 {lines}</defs>{chrome}<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
 {backgrounds}<g class="{unique_id}-matrix">{matrix}</g></g></svg>
 """
@@ -86,7 +89,7 @@ def main() -> None:
     """Draw both pictures from the dataset named on the command line."""
     dataset = Path(sys.argv[1] if len(sys.argv) > 1 else "out/demo")
     PICTURES.mkdir(exist_ok=True)
-    draw_stems(sorted(dataset.glob("Track*"))[0], PICTURES / "stems.png")
+    draw_stems(min(dataset.glob("Track*")), PICTURES / "stems.png")
     draw_run(dataset, PICTURES / "run.svg")
 
 

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from schemas.base import FarmModel, content_hash
 
+#: Engine classes that a plan may name and a worker serves; each has its own queue of tickets.
+ENGINES = ("fluidsynth",)
+
 #: Bank of the percussion presets of a soundfont (SoundFont 2.04, section 7.2).
 DRUM_BANK = 128
 

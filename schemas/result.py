@@ -21,7 +21,7 @@ class EngineReport(FarmModel):
     silent_notes: list[tuple[float, int]] = []
     #: Notes whose velocity, volume or expression is zero, so that silence is right.
     muted_notes: int = 0
-    first_audible_note_s: float | None = None  #: first note that started a voice and is not muted
+    first_audible_note_s: float | None = None  #: when the first note that started a voice and is not muted can be heard
     last_release_s: float = 0.0  #: when the last note is released, pedals counted
     voices_max: int = 0
     tail_cut: bool = False  #: voices still sounded when `tail_max_s` had passed
@@ -35,12 +35,12 @@ class StemMeasurement(FarmModel):
     channels: int
     peak: float  #: largest absolute sample, 1.0 is full scale
     rms: float  #: root mean square over the whole stem, all channels
-    loudness_lufs: float | None  #: integrated, ITU-R BS.1770-4; None when no block passes the -70 LUFS gate
+    loudness_lufs: float | None  #: integrated, ITU-R BS.1770-4, silence following; None when no block passes -70 LUFS
     dc: list[float]  #: mean per channel
     nonfinite: int  #: samples that are NaN or infinite
     flat_run_frames: int  #: longest run of equal non-zero samples at the peak (a sign of clipping)
-    first_sound_s: float | None  #: first hop whose peak is above the sound floor
-    last_sound_s: float | None
+    first_sound_s: float | None  #: first frame above the sound floor, -100 dBFS
+    last_sound_s: float | None  #: end of the last hop of 512 frames that is
     tail_peak: float  #: largest absolute sample of the last 50 ms
     flatness: float | None  #: median spectral flatness of loud windows, 0 tone .. 1 white noise
     #: Seconds (start, end) in which the short-time peak stays within 60 dB of the stem's peak.

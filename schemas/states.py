@@ -101,6 +101,7 @@ class FailureReason(StrEnum):
     NOISE = "noise"
     SAME_AUDIO = "same_audio"
     SILENT_NOTES = "silent_notes"  #: some notes have no sample in the patch
+    PRESET_SUBSTITUTED = "preset_substituted"  #: the soundfont lacks the bank or kit; its bank 0 or standard kit plays
     SILENT_BY_MIDI = "silent_by_midi"  #: volume, expression or velocity is zero wherever notes sound
     # engine
     ENGINE_CRASH = "engine_crash"

@@ -29,9 +29,7 @@ def probe(engine: EnginePlan, *, library: str | None = None) -> EngineFacts:
     path = Path(engine.soundfont).expanduser() if engine.soundfont else default_soundfont()
     player = engine_class(engine.name)(library)
     try:
-        return EngineFacts(
-            engine=player.name, version=player.version, library=player.library, soundfont=describe(path)
-        )
+        return EngineFacts(engine=player.name, version=player.version, library=player.library, soundfont=describe(path))
     finally:
         player.close()
 

@@ -1,9 +1,9 @@
 """The store: files named by their content, written beside and renamed into place; the result of record.
 
-    midi/ab/<sha256>.mid      source files and stem MIDI
-    stems/ab/<data hash>.stem raw audio of a stem (see `workers.audio.stemfile`)
-    specs/ab/<spec hash>.json sidecar of a rendered stem, written after its audio: the sign of completeness
-    tmp/                      files under way; whatever lies here belongs to nobody when no worker runs
+midi/ab/<sha256>.mid      source files and stem MIDI
+stems/ab/<data hash>.stem raw audio of a stem (see `workers.audio.stemfile`)
+specs/ab/<spec hash>.json sidecar of a rendered stem, written after its audio: the sign of completeness
+tmp/                      files under way; whatever lies here belongs to nobody when no worker runs
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Store:
         try:
             data = self.midi_path(sha256).read_bytes()
         except OSError as error:
-            raise StoreError(f"the store has no MIDI file {sha256[:12]}: {error.strerror}", hint="Run the split again") from error
+            raise StoreError(
+                f"the store has no MIDI file {sha256[:12]}: {error.strerror}", hint="Run the split again"
+            ) from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StoreError(f"the MIDI file {sha256[:12]} of the store is damaged", hint="Run the split again")
         return data

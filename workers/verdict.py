@@ -1,4 +1,9 @@
-"""The audio check of a stem at commit: pure judgement on what was measured against what the MIDI asked for."""
+"""The audio check of a stem at commit: pure judgement on what was measured against what the MIDI asked for.
+
+Three weights. `retry`: the audio cannot be right whatever the music; a fresh engine has another go, and a stem that fails
+again is never published. `quarantine`: the same, but the engine's own report shows that the patch is at fault. `warn`: true
+to the MIDI and the patch, and worth knowing; the finding travels with the labels.
+"""
 
 from __future__ import annotations
 
@@ -8,47 +13,51 @@ from typing import Final
 from schemas.job import RenderJob
 from schemas.result import EngineReport, StemMeasurement, Verdict
 from schemas.states import FailureReason, VerdictStatus
+from workers.audio.levels import SOUND_FLOOR
+from workers.audio.stemfile import CHUNK_FRAMES
 
-#: Peak below which a stem counts as silent, linear: -100 dBFS, below the last bit of 16-bit audio (-90 dBFS).
-SILENT_PEAK: Final = 1e-5
-#: Frames at the peak in a row that count as clipping: 8 at 44.1 kHz is a flat top that no decaying sample has by chance.
-FLAT_RUN_FRAMES: Final = 64
-#: Mean of a channel relative to the stem's RMS that counts as a DC offset (-12 dB).
-DC_SHARE: Final = 0.25
-#: Peak of the last 50 ms relative to the stem's peak that counts as a cut tail (-60 dB).
-TAIL_SHARE: Final = 1e-3
+#: Frames in a row at the peak that count as clipping. Of the General MIDI presets of TimGM6mb and FluidR3 none has more
+#: than two, square leads included.
+CLIPPED_FRAMES: Final = 8
+#: Mean of a channel relative to the stem's RMS that counts as an offset (-6 dB). Short low notes of sound presets reach 0.4.
+DC_SHARE: Final = 0.5
+#: Level at which a tail was cut, relative to the stem's peak: above -60 dB it can be heard ...
+CUT_SHARE: Final = 1e-3
+#: ... and above -20 dB after so many seconds it has not decayed: a note that does not end. (The longest General MIDI preset of
+#: both soundfonts has died away within 9 s.) Where a plan allows shorter tails, they are cut because it says so.
+ENDLESS_SHARE: Final = 0.1
+ENDLESS_AFTER_S: Final = 10.0
 #: How much later than its first note a stem may begin to sound, seconds: slow pads take their time, a lost second does not.
 ONSET_LAG_S: Final = 0.5
-#: How much earlier than its first note a stem may sound, seconds: half of FluidSynth's grid at 16 kHz and some room.
+#: How much earlier, seconds: half of FluidSynth's grid at 8 kHz is 4 ms. Sound before the first note is not of this MIDI.
 ONSET_LEAD_S: Final = 0.01
-#: Median spectral flatness above which a pitched stem is noise: white noise has 0.56 in one window, tones below 0.1.
+#: Median spectral flatness of the loudest moments above which a pitched stem is noise: white noise has 0.97, the noisiest
+#: General MIDI preset of both soundfonts 0.002 (it has no sound at the highest frequencies, which noise has).
 NOISE_FLATNESS: Final = 0.5
-#: Programs that are noise by their nature: sound effects (General MIDI 119-127) and synth effects (96-103).
-_NOISY_PROGRAMS: Final = frozenset({*range(96, 104), *range(118, 128)})
+#: Programs that are noise by their nature: synth effects (General MIDI 97-104), percussion and sound effects (113-128).
+_NOISY_PROGRAMS: Final = frozenset({*range(96, 104), *range(112, 128)})
+#: Room for the engine's grid and for the chunks in which it looks for the end of a tail, frames.
+_GRID_FRAMES: Final = 64
 
-#: Findings that cannot be right whatever the music. The others may be: a pad swells in slowly, and two tracks of one
-#: song may double each other note for note; they are warnings that travel with the labels.
-_RETRY: Final = frozenset({FailureReason.NOT_FINITE, FailureReason.WRONG_LENGTH, FailureReason.ALL_ZERO})
-_EXPLAINED: Final[dict[FailureReason, str]] = {
-    FailureReason.NOT_FINITE: "samples that are NaN or infinite",
-    FailureReason.WRONG_LENGTH: "the audio is shorter than its notes",
-    FailureReason.ALL_ZERO: "no sound where notes sound",
-    FailureReason.ONSET_LAG: "the sound does not begin with the first note",
-    FailureReason.SAME_AUDIO: "the same audio as another stem that plays other notes",
-    FailureReason.SILENT_BY_MIDI: "volume, expression or velocity is zero wherever notes sound",
-    FailureReason.SILENT_NOTES: "the patch has no sample for some notes",
-    FailureReason.ENDLESS_NOTE: "a note still sounded when the longest tail had passed",
-    FailureReason.TRUNCATED_TAIL: "the audio ends before the sound has decayed",
-    FailureReason.CLIPPED: "flat tops at the peak",
-    FailureReason.DC_OFFSET: "a constant offset",
-    FailureReason.NOISE: "noise where tones are expected",
-}
+_QUARANTINE: Final = frozenset({FailureReason.ALL_ZERO, FailureReason.SILENT_NOTES})
+_RETRY: Final = frozenset(
+    {FailureReason.NOT_FINITE, FailureReason.WRONG_LENGTH, FailureReason.ALL_ZERO, FailureReason.ENDLESS_NOTE}
+)
+
+Finding = tuple[FailureReason, str]
 
 
 def judge(
-    report: EngineReport, measured: StemMeasurement, job: RenderJob, *, other_hashes: Collection[str] = (), data_hash: str = ""
+    report: EngineReport,
+    measured: StemMeasurement,
+    job: RenderJob,
+    *,
+    other_hashes: Collection[str] = (),
+    data_hash: str = "",
 ) -> Verdict:
     """Return the verdict on one stem.
+
+    The same audio as another part's is a warning: songs do have two tracks that double each other note for note.
 
     Args:
         report: what the engine knows of the render.
@@ -58,61 +67,98 @@ def judge(
         data_hash: of this stem.
 
     Returns:
-        `retry` for audio that cannot be right, `warn` for audio that is worth a look or a label, else `pass`; the
-        findings in order of weight.
+        Status and findings in order of weight; the first names the failure, where the status is one.
     """
     findings = list(_findings(report, measured, job))
-    if data_hash in other_hashes and measured.peak > SILENT_PEAK:
-        findings.append(FailureReason.SAME_AUDIO)
-    status = VerdictStatus.PASS
-    if findings:
-        status = VerdictStatus.RETRY if any(finding in _RETRY for finding in findings) else VerdictStatus.WARN
-    return Verdict(status=status, findings=findings, detail="; ".join(_EXPLAINED[finding] for finding in findings))
+    if data_hash in other_hashes and measured.peak > SOUND_FLOOR:
+        findings.append((FailureReason.SAME_AUDIO, "the same audio as another part that plays other MIDI"))
+    findings.sort(key=lambda finding: finding[0] not in _RETRY)
+    names = [name for name, _ in findings]
+    return Verdict(
+        status=_status(report, measured, names), findings=names, detail="; ".join(text for _, text in findings)
+    )
 
 
-def _findings(report: EngineReport, measured: StemMeasurement, job: RenderJob) -> Iterator[FailureReason]:
+def _status(report: EngineReport, measured: StemMeasurement, names: list[FailureReason]) -> VerdictStatus:
+    if _QUARANTINE.issubset(names):
+        return VerdictStatus.QUARANTINE
+    if not _RETRY.isdisjoint(names) or _sounds_early(report, measured):
+        return VerdictStatus.RETRY
+    return VerdictStatus.WARN if names else VerdictStatus.PASS
+
+
+def _findings(report: EngineReport, measured: StemMeasurement, job: RenderJob) -> Iterator[Finding]:
     if measured.nonfinite:
-        yield FailureReason.NOT_FINITE
+        yield FailureReason.NOT_FINITE, f"{measured.nonfinite} samples are NaN or infinite"
         return
-    if measured.frames < round(report.last_release_s * measured.rate_hz) - 64:
-        yield FailureReason.WRONG_LENGTH
-    if measured.peak <= SILENT_PEAK:
+    yield from _length(report, measured, job)
+    if measured.peak <= SOUND_FLOOR:
         yield from _silence(report)
         return
-    yield from _timing(report, measured)
+    yield from _onset(report, measured)
+    yield from _tail(report, measured, job)
     if report.silent_notes:
-        yield FailureReason.SILENT_NOTES
-    yield from _tail(report, measured)
-    if measured.flat_run_frames >= FLAT_RUN_FRAMES:
-        yield FailureReason.CLIPPED
-    if measured.rms > 0 and max(map(abs, measured.dc)) > DC_SHARE * measured.rms:
-        yield FailureReason.DC_OFFSET
-    if _is_noise(measured, job):
-        yield FailureReason.NOISE
+        text = f"the preset {report.preset_name} has no sample for {len(report.silent_notes)} of {report.notes} notes"
+        yield FailureReason.SILENT_NOTES, text
+    if (report.preset_bank, report.preset_program) != (job.patch.bank, job.patch.program):
+        text = f"{report.preset_name} stands in for bank {job.patch.bank}, program {job.patch.program}"
+        yield FailureReason.PRESET_SUBSTITUTED, text
+    yield from _waveform(measured, job)
 
 
-def _silence(report: EngineReport) -> Iterator[FailureReason]:
+def _length(report: EngineReport, measured: StemMeasurement, job: RenderJob) -> Iterator[Finding]:
+    """A stem is as long as its last note and a tail of at most what the job allows."""
+    shortest = report.last_release_s * measured.rate_hz - _GRID_FRAMES
+    longest = (report.last_release_s + job.tail_max_s) * measured.rate_hz + CHUNK_FRAMES
+    if not shortest <= measured.frames <= longest:
+        text = f"{measured.frames / measured.rate_hz:.3f} s of audio for notes until {report.last_release_s:.3f} s"
+        yield FailureReason.WRONG_LENGTH, text
+
+
+def _silence(report: EngineReport) -> Iterator[Finding]:
     """Silence is right where no note is asked to sound; anywhere else it is the worst of errors."""
     audible = report.notes - report.muted_notes
-    yield FailureReason.SILENT_BY_MIDI if audible <= 0 else FailureReason.ALL_ZERO
+    if audible <= 0:
+        yield FailureReason.SILENT_BY_MIDI, "volume or expression is zero wherever notes sound"
+        return
+    yield FailureReason.ALL_ZERO, f"no sound where {audible} notes sound"
+    if report.first_audible_note_s is None:
+        yield FailureReason.SILENT_NOTES, f"the preset {report.preset_name} has no sample for any of them"
 
 
-def _timing(report: EngineReport, measured: StemMeasurement) -> Iterator[FailureReason]:
+def _onset(report: EngineReport, measured: StemMeasurement) -> Iterator[Finding]:
     if report.first_audible_note_s is None or measured.first_sound_s is None:
         return
     lag_s = measured.first_sound_s - report.first_audible_note_s
-    if not -ONSET_LEAD_S <= lag_s <= ONSET_LAG_S:
-        yield FailureReason.ONSET_LAG
+    if lag_s > ONSET_LAG_S or _sounds_early(report, measured):
+        yield (
+            FailureReason.ONSET_LAG,
+            f"the sound begins {abs(lag_s):.3f} s {'before' if lag_s < 0 else 'after'} its note",
+        )
 
 
-def _tail(report: EngineReport, measured: StemMeasurement) -> Iterator[FailureReason]:
-    if report.tail_cut:
-        yield FailureReason.ENDLESS_NOTE
-    if measured.tail_peak > TAIL_SHARE * measured.peak:
-        yield FailureReason.TRUNCATED_TAIL
-
-
-def _is_noise(measured: StemMeasurement, job: RenderJob) -> bool:
-    if measured.flatness is None or job.patch.is_drum or job.patch.program in _NOISY_PROGRAMS:
+def _sounds_early(report: EngineReport, measured: StemMeasurement) -> bool:
+    """Whether there is sound before the first note (where muted notes are, their release may be heard)."""
+    if report.first_audible_note_s is None or measured.first_sound_s is None or report.muted_notes:
         return False
-    return measured.flatness > NOISE_FLATNESS
+    return measured.first_sound_s < report.first_audible_note_s - ONSET_LEAD_S
+
+
+def _tail(report: EngineReport, measured: StemMeasurement, job: RenderJob) -> Iterator[Finding]:
+    if not report.tail_cut:
+        return
+    share = measured.tail_peak / measured.peak
+    if share > ENDLESS_SHARE and job.tail_max_s >= ENDLESS_AFTER_S:
+        yield FailureReason.ENDLESS_NOTE, f"a note still sounds {job.tail_max_s:g} s after the last release"
+    elif share > CUT_SHARE:
+        yield FailureReason.TRUNCATED_TAIL, f"the tail was cut after {job.tail_max_s:g} s, while it could be heard"
+
+
+def _waveform(measured: StemMeasurement, job: RenderJob) -> Iterator[Finding]:
+    if measured.flat_run_frames >= CLIPPED_FRAMES:
+        yield FailureReason.CLIPPED, f"{measured.flat_run_frames} equal samples in a row at the peak"
+    if max(map(abs, measured.dc)) > DC_SHARE * measured.rms:
+        yield FailureReason.DC_OFFSET, f"a constant offset of {max(measured.dc, key=abs):.4f}"
+    noisy = job.patch.is_drum or job.patch.program in _NOISY_PROGRAMS
+    if measured.flatness is not None and measured.flatness > NOISE_FLATNESS and not noisy:
+        yield FailureReason.NOISE, f"noise where tones are expected (spectral flatness {measured.flatness:.2f})"

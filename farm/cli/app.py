@@ -1,4 +1,4 @@
-"""Every command of `farm` with its arguments; the work is imported only when a command runs, so that `--help` is quick."""
+"""Every command of `farm` with its arguments; the work is imported only when a command runs: `--help` is quick."""
 
 from __future__ import annotations
 
@@ -33,13 +33,17 @@ Channels = Annotated[int | None, typer.Option(help="1 (mono) or 2 (stereo).")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many songs.")]
 Jams = Annotated[bool | None, typer.Option("--jams/--no-jams", help="Also write a JAMS file per song.")]
 Effects = Annotated[bool | None, typer.Option("--effects/--no-effects", help="FluidSynth's reverb and chorus.")]
-KeepStore = Annotated[bool | None, typer.Option("--keep-store/--no-keep-store", help="Keep raw stems after publishing.")]
+KeepStore = Annotated[
+    bool | None, typer.Option("--keep-store/--no-keep-store", help="Keep raw stems after publishing.")
+]
+Slots = Annotated[int | None, typer.Option(min=1, max=256, help="Slots of this host; default: one per core.")]
 Id = Annotated[int, typer.Argument(help="Number of the submission, as `farm submit` and `farm status` print it.")]
 
 
 def _overrides(
-    soundfont: Path | None, seed: int | None, layout: str | None, format_: str | None, bits: int | None, rate: int | None,
-    channels: int | None, limit: int | None, jams: bool | None, effects: bool | None, keep_store: bool | None,
+    soundfont: Path | None, seed: int | None, layout: str | None, format_: str | None, bits: int | None,
+    rate: int | None, channels: int | None, limit: int | None, jams: bool | None, effects: bool | None,
+    keep_store: bool | None,
 ) -> dict[str, Any]:  # fmt: skip
     values = {
         "engine.soundfont": None if soundfont is None else str(soundfont.expanduser().resolve()),
@@ -61,7 +65,7 @@ def _overrides(
 @app.command()
 def run(
     source: Source, out: Out,
-    slots: Annotated[int | None, typer.Option(min=1, max=256, help="Processes that render; default: one per core.")] = None,
+    slots: Slots = None,
     soundfont: Soundfont = None, seed: Seed = None, layout: Layout = None, format_: Format = None,
     bits: Bits = None, rate: Rate = None, channels: Channels = None, limit: Limit = None, jams: Jams = None,
     effects: Effects = None, keep_store: KeepStore = None, json_: Json = False,
@@ -104,7 +108,7 @@ def submit(
 def scheduler() -> None:
     """Run the scheduler: plans, admits songs, frees what dead workers held, rings for work. One active at a time.
 
-        FARM_LEDGER_URL=postgresql+psycopg://farm@db/farm FARM_BROKER_URL=redis://broker/0 farm scheduler
+    FARM_LEDGER_URL=postgresql+psycopg://farm@db/farm FARM_BROKER_URL=redis://broker/0 farm scheduler
     """
     from farm.cli.service import scheduler_command
 
@@ -113,11 +117,11 @@ def scheduler() -> None:
 
 @app.command()
 def worker(
-    slots: Annotated[int | None, typer.Option(min=1, max=256, help="Slots of this host; default: one per core.")] = None,
+    slots: Slots = None,
 ) -> None:
     """Run the slots of this host under Celery.
 
-        FARM_LEDGER_URL=... FARM_BROKER_URL=... farm worker --slots 8
+    FARM_LEDGER_URL=... FARM_BROKER_URL=... farm worker --slots 8
     """
     from farm.cli.service import worker_command
 
@@ -126,14 +130,14 @@ def worker(
 
 @app.command()
 def up(
-    slots: Annotated[int | None, typer.Option(min=1, max=256, help="Slots; default: one per core.")] = None,
+    slots: Slots = None,
     flower: Annotated[bool, typer.Option(help="Also start Flower.")] = True,
     port: Annotated[int, typer.Option(help="Port of Flower, on this machine only.")] = 5555,
 ) -> None:
     """Start the whole service on this machine, for trying it: embedded Valkey, scheduler, worker and Flower.
 
-        farm up &
-        farm submit ~/midi --out out/try && farm status 1 --watch
+    farm up &
+    farm submit ~/midi --out out/try && farm status 1 --watch
     """
     from farm.cli.up import up_command
 
@@ -142,15 +146,19 @@ def up(
 
 @app.command()
 def status(
-    submission: Annotated[int | None, typer.Argument(help="Number of the submission; left out, all are listed.")] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Keep the picture up to date until the submission ends.")] = False,
+    submission: Annotated[
+        int | None, typer.Argument(help="Number of the submission; left out, all are listed.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep the picture up to date until the submission ends.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Show submissions, or how far one is.
 
-        farm status
+    farm status
 
-        farm status 3 --watch
+    farm status 3 --watch
     """
     from farm.cli.inspect import status_command
 
@@ -161,7 +169,7 @@ def status(
 def songs(submission: Id, json_: Json = False) -> None:
     """List the songs of a submission with their states.
 
-        farm songs 3 --json | jq '.[] | select(.state == "failed")'
+    farm songs 3 --json | jq '.[] | select(.state == "failed")'
     """
     from farm.cli.inspect import songs_command
 
@@ -170,13 +178,14 @@ def songs(submission: Id, json_: Json = False) -> None:
 
 @app.command()
 def failures(
-    submission: Annotated[str, typer.Argument(help="Number of the submission, or the folder of a local run.")], json_: Json = False
+    submission: Annotated[str, typer.Argument(help="Number of the submission, or the folder of a local run.")],
+    json_: Json = False,
 ) -> None:
     """List every rejected file, failed song and failed stem with its reason.
 
-        farm failures 3
+    farm failures 3
 
-        farm failures out/pop --json
+    farm failures out/pop --json
     """
     from farm.cli.inspect import failures_command
 
@@ -186,12 +195,14 @@ def failures(
 @app.command()
 def verify(
     dataset: Annotated[Path, typer.Argument(help="Folder of a finished dataset.")],
-    fast: Annotated[bool, typer.Option("--fast", help="Check files, hashes and sums only, not loudness and onsets.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Check files, hashes and sums only, not loudness and onsets.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Re-read a finished dataset and check everything it claims. Exit code 1 with a list of what is wrong.
 
-        farm verify out/pop --json
+    farm verify out/pop --json
     """
     from farm.cli.verify import verify_command
 
@@ -202,7 +213,7 @@ def verify(
 def doctor(json_: Json = False) -> None:
     """Say what is there, what is missing, and the command that mends it.
 
-        farm doctor
+    farm doctor
     """
     from farm.cli.doctor import doctor_command
 
@@ -215,7 +226,7 @@ def schema(
 ) -> None:
     """Print a JSON Schema: of the annotation, a manifest line, the dataset record or the plan.
 
-        farm schema annotation > annotation.schema.json
+    farm schema annotation > annotation.schema.json
     """
     from farm.cli.schema import schema_command
 

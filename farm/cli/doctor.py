@@ -19,6 +19,8 @@ def doctor_command(*, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps([dataclasses.asdict(check) for check in checks], indent=1) + "\n")
     else:
-        rows: list[list[object]] = [["ok" if c.ok else "MISSING", c.name, c.found, "" if c.ok else c.fix] for c in checks]
+        rows: list[list[object]] = [
+            ["ok" if c.ok else "MISSING", c.name, c.found, "" if c.ok else c.fix] for c in checks
+        ]
         Console().print(table("", ["", "what", "found", "to mend it"], rows))
     return 0 if all(check.ok for check in checks) else 3

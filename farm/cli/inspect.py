@@ -44,7 +44,9 @@ def songs_command(submission: int, *, as_json: bool) -> int:
     if as_json:
         _print_json([dataclasses.asdict(row) for row in rows])
         return 0
-    cells: list[list[object]] = [[r.name, r.state.value, f"{r.stems_done}/{r.stems_total}", r.source, r.reason or ""] for r in rows]
+    cells: list[list[object]] = [
+        [r.name, r.state.value, f"{r.stems_done}/{r.stems_total}", r.source, r.reason or ""] for r in rows
+    ]
     Console().print(table(f"submission {submission}", ["track", "state", "stems", "source", "reason"], cells))
     return 0
 
@@ -57,7 +59,13 @@ def failures_command(submission: str, *, as_json: bool) -> int:
         _print_json([dataclasses.asdict(row) for row in rows])
         return 0
     cells: list[list[object]] = [[r.kind, r.name, r.reason, r.detail] for r in rows]
-    Console().print(table("rejected and failed" if rows else "nothing was rejected or failed", ["what", "name", "reason", "detail"], cells))
+    Console().print(
+        table(
+            "rejected and failed" if rows else "nothing was rejected or failed",
+            ["what", "name", "reason", "detail"],
+            cells,
+        )
+    )
     return 0
 
 
@@ -66,7 +74,9 @@ def _find(submission: str) -> tuple[Ledger, int]:
         return open_service_ledger(Settings()), int(submission)
     path = farm_folder(Path(submission).expanduser().resolve()) / "ledger.sqlite"
     if not path.is_file():
-        raise UnknownIdError(f"{submission} is neither a submission's number nor the folder of a local run", hint="See `farm status`")
+        raise UnknownIdError(
+            f"{submission} is neither a submission's number nor the folder of a local run", hint="See `farm status`"
+        )
     ledger = open_ledger(f"sqlite:///{path}")
     return ledger, ledger.submissions()[-1].id
 
@@ -77,7 +87,8 @@ def _list(ledger: Ledger, *, as_json: bool) -> int:
         _print_json([dataclasses.asdict(row) for row in rows])
         return 0
     cells: list[list[object]] = [
-        [r.submission_id, r.name, r.state.value, f"{r.songs_done}/{r.songs_total}", r.songs_failed, r.stems_done] for r in rows
+        [r.submission_id, r.name, r.state.value, f"{r.songs_done}/{r.songs_total}", r.songs_failed, r.stems_done]
+        for r in rows
     ]
     Console().print(table("submissions", ["id", "name", "state", "songs", "failed", "stems"], cells))
     return 0
@@ -98,8 +109,8 @@ def _picture(status: SubmissionStatus) -> Group:
         f"submission {status.submission_id}: {status.name}",
         ["state", "files", "songs", "failed", "stems", "stem audio"],
         [[
-            status.state.value, f"{status.files_scanned}/{status.files_total}", f"{status.songs_done}/{status.songs_total}",
-            status.songs_failed, f"{status.stems_done}/{status.stems_total}", f"{status.stem_audio_s:,.0f} s",
+            status.state.value, f"{status.files_scanned}/{status.files_total}",
+            f"{status.songs_done}/{status.songs_total}", status.songs_failed, f"{status.stems_done}/{status.stems_total}", f"{status.stem_audio_s:,.0f} s",
         ]],
     )  # fmt: skip
     return Group(head, *_counts("rejected", status.rejected), *_counts("warnings", status.warnings))

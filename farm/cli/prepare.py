@@ -67,7 +67,9 @@ def enter(ledger: Ledger, request: Request) -> int:
     found = ledger.find_submission(out_dir=str(request.out), plan_hash=plan.plan_hash)
     if found is None:
         store = farm_folder(request.out) / "store"
-        found = ledger.create_submission(plan, source_root=str(source.root), out_dir=str(request.out), store_root=str(store))
+        found = ledger.create_submission(
+            plan, source_root=str(source.root), out_dir=str(request.out), store_root=str(store)
+        )
     state = ledger.submission(found).state
     if state is SubmissionState.SUBMITTING:
         ledger.add_files(found, source.paths)

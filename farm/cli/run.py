@@ -13,7 +13,7 @@ from typing import Any
 from farm.cli.prepare import Request, enter, prepare
 from farm.cli.screens import Progress, summary
 from farm.dataset.finish import write_dataset
-from farm.dataset.folder import farm_folder, is_finished, locked, translated_os_errors
+from farm.dataset.folder import farm_folder, is_finished, locked, sweep, translated_os_errors
 from farm.ledger import Ledger, SubmissionStatus, open_ledger
 from farm.scheduling.local import LocalOptions, LocalSlots, run_local
 from schemas.dataset import DATASET
@@ -51,6 +51,7 @@ def _finished(request: Request, began: float) -> dict[str, Any] | None:
 
 
 def _make(request: Request, options: LocalOptions, progress: Progress, began: float) -> dict[str, Any]:
+    sweep(request.out)
     with LocalSlots(options) as slots:
         ledger = open_ledger(options.ledger_url)
         submission_id = enter(ledger, request)

@@ -1,4 +1,4 @@
-"""What a person sees: the live progress, the summary of a run, tables. Text for people goes to stderr or stdout by rich."""
+"""What a person sees: the live progress (on standard error), the summary of a run, tables."""
 
 from __future__ import annotations
 
@@ -50,7 +50,11 @@ class Progress:
         done = status.files_scanned if scanning else status.work_done
         total = status.files_total if scanning else status.work_total
         self._bar.update(
-            self._task, description=_PHASES[status.state], total=total or None, completed=done, counts=_counts(status, scanning)
+            self._task,
+            description=_PHASES[status.state],
+            total=total or None,
+            completed=done,
+            counts=_counts(status, scanning),
         )
 
 
@@ -66,7 +70,9 @@ def summary(report: Mapping[str, Any]) -> None:
     songs = report["songs"]
     failed = f", [red]{songs['failed']} failed[/red]" if songs["failed"] else ""
     console.print(f"[bold]{songs['published']}[/bold] of {songs['accepted']} songs published{failed}", highlight=False)
-    speed = f", {report['times_real_time']:,.0f} × real time in {report['wall_s']:.1f} s" if report["did_anything"] else ""
+    speed = (
+        f", {report['times_real_time']:,.0f} × real time in {report['wall_s']:.1f} s" if report["did_anything"] else ""
+    )
     console.print(f"{report['stems']} stems, {report['stem_audio_s']:,.0f} s of stem audio{speed}", highlight=False)
     if not report["did_anything"]:
         console.print("nothing to do: the dataset was finished before")
@@ -77,8 +83,12 @@ def summary(report: Mapping[str, Any]) -> None:
     if report["error"]:
         console.print(f"[red]{report['error']}[/red]", highlight=False)
     for failure in [item for item in report["failures"] if item["kind"] != "file"][:10]:
-        console.print(f"[red]{failure['kind']} {failure['name']}: {failure['reason']}[/red] {failure['detail']}", highlight=False)
-    console.print(f"listen: {report['out']}/Track*/mix.*   check: farm verify {report['out']}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[red]{failure['kind']} {failure['name']}: {failure['reason']}[/red] {failure['detail']}", highlight=False
+        )
+    console.print(
+        f"listen: {report['out']}/Track*/mix.*   check: farm verify {report['out']}", highlight=False, soft_wrap=True
+    )
     if report["rejected"]:
         console.print(f"every rejected file: farm failures {report['out']}", highlight=False, soft_wrap=True)
 

@@ -19,6 +19,7 @@ from farm.dataset.finish import write_dataset
 from farm.ledger import Ledger, open_ledger
 from farm.scheduling.service import serve
 from schemas.errors import ServiceError
+from schemas.patch import ENGINES
 from schemas.tasks import CELERY_APP, QueueName, ticket_queue
 
 
@@ -45,7 +46,8 @@ def submit_command(source: Path, out: Path, overrides: Mapping[str, Any], *, as_
         report = {"submission": submission_id, "files": len(request.source.paths), "out": str(request.out)}
         sys.stdout.write(json.dumps(report) + "\n")
     else:
-        sys.stdout.write(f"submission {submission_id}: {len(request.source.paths)} files; watch it with `farm status {submission_id} --watch`\n")
+        files = len(request.source.paths)
+        sys.stdout.write(f"submission {submission_id}: {files} files; `farm status {submission_id} --watch` shows it\n")
     return 0
 
 
@@ -67,7 +69,9 @@ def worker_command(slots: int | None) -> NoReturn:
     """Become a Celery worker with `slots` slots."""
     settings = Settings()
     if settings.broker_url is None or settings.ledger_url is None:
-        raise ServiceError("FARM_BROKER_URL and FARM_LEDGER_URL must be set", hint="See docs/operating.md, or use `farm up`")
+        raise ServiceError(
+            "FARM_BROKER_URL and FARM_LEDGER_URL must be set", hint="See docs/operating.md, or use `farm up`"
+        )
     open_ledger(settings.ledger_url)
     command = worker_arguments(slots or os.cpu_count() or 1)
     os.execv(command[0], command)
@@ -77,7 +81,16 @@ def worker_arguments(slots: int) -> list[str]:
     """Return the command of a worker; it runs in a neutral folder, since Celery imports from where it stands."""
     return [
         *(sys.executable, "-P", "-m", "celery", "--app", CELERY_APP, "--workdir", tempfile.gettempdir(), "worker"),
-        *("--pool", "prefork", "--concurrency", str(slots), "--loglevel", "INFO", "--hostname", f"farm-{os.getpid()}@%h"),
-        *("--queues", f"{QueueName.SONGS},{ticket_queue('fluidsynth')}"),
+        *(
+            "--pool",
+            "prefork",
+            "--concurrency",
+            str(slots),
+            "--loglevel",
+            "INFO",
+            "--hostname",
+            f"farm-{os.getpid()}@%h",
+        ),
+        *("--queues", ",".join([QueueName.SONGS, *map(ticket_queue, ENGINES)])),
         *("--without-gossip", "--without-mingle", "--task-events"),
     ]

@@ -1,4 +1,4 @@
-"""`farm up`: the whole service on one machine, for trying it; every part is a process of its own, ended with this one."""
+"""`farm up`: the whole service on one machine, for trying it; each part is a process that ends with this one."""
 
 from __future__ import annotations
 
@@ -66,10 +66,14 @@ def _commands(slots: int, with_flower: bool, port: int) -> dict[str, list[str]]:
 def _greet(ledger_url: str, broker_url: str, home: Path, port: int | None, password: str) -> None:
     console = Console()
     console.print("the farm is up; in another terminal:", highlight=False)
-    console.print(f"  export FARM_LEDGER_URL={ledger_url} FARM_BROKER_URL={broker_url}", highlight=False, soft_wrap=True)
+    console.print(
+        f"  export FARM_LEDGER_URL={ledger_url} FARM_BROKER_URL={broker_url}", highlight=False, soft_wrap=True
+    )
     console.print("  farm submit FOLDER --out DATASET", highlight=False)
     if port is not None:
-        console.print(f"Flower: http://127.0.0.1:{port}  user farm, password {password}", highlight=False, soft_wrap=True)
+        console.print(
+            f"Flower: http://127.0.0.1:{port}  user farm, password {password}", highlight=False, soft_wrap=True
+        )
     console.print(f"logs: {home / 'logs'}   stop with Ctrl-C", highlight=False, soft_wrap=True)
 
 
@@ -87,7 +91,12 @@ class _Parts:
         for name, command in self._commands.items():
             with open(self._logs / f"{name}.log", "ab") as log:
                 self._processes[name] = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment, start_new_session=True
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=self._environment,
+                    start_new_session=True,
                 )
         return self
 
@@ -105,4 +114,6 @@ class _Parts:
         """Raise ServiceError when a part has ended."""
         for name, process in self._processes.items():
             if process.poll() is not None:
-                raise ServiceError(f"the {name} ended with code {process.returncode}", hint=f"See {self._logs / name}.log")
+                raise ServiceError(
+                    f"the {name} ended with code {process.returncode}", hint=f"See {self._logs / name}.log"
+                )

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def claim(out: Path, plan: DatasetPlan) -> None:
         if out.exists() and not out.is_dir():
             raise OutputError(f"{out} is a file", hint="Name a folder with --out")
         if out.is_dir() and any(entry.name != FARM_FOLDER for entry in out.iterdir()):
-            raise OutputError(f"{out} is not empty and is no dataset of the farm", hint="Name a new or empty folder with --out")
+            raise OutputError(
+                f"{out} is not empty and is no dataset of the farm", hint="Name a new or empty folder with --out"
+            )
         farm_folder(out).mkdir(parents=True, exist_ok=True)
         beside = mark.with_suffix(".part")
         beside.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
@@ -92,11 +95,21 @@ def translated_os_errors(out: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(
-                f"no space left while writing below {out}", hint="Free some space and run the same command again"
+                f"no room to write below {out}", hint="Free some space and run the same command again"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise OutputError(f"{out} cannot be written ({error.strerror})", hint="Name another folder with --out") from error
+            raise OutputError(
+                f"{out} cannot be written ({error.strerror})", hint="Name another folder with --out"
+            ) from error
         raise OutputError(f"cannot use {out}: {error}", hint="Name another folder with --out") from error
+
+
+def sweep(out: Path) -> None:
+    """Remove what killed processes left half-done; call it with the lock held, when no slot runs."""
+    for leftover in (farm_folder(out) / "store" / "tmp").glob("*"):
+        leftover.unlink()
+    for leftover in (farm_folder(out) / "staging").glob("*.part"):
+        shutil.rmtree(leftover)
 
 
 def is_finished(out: Path) -> bool:

@@ -128,7 +128,7 @@ class Ledger:
 
     def heartbeat(self, slot: SlotRef, warm_key: str | None) -> bool:
         """Write a sign of life; False when the slot was given up and must register anew."""
-        return self._db.write(lambda tx: slots.touch(tx, slot, warm_key=warm_key))
+        return self._db.write(lambda tx: slots.beat(tx, slot, warm_key))
 
     def retire_slot(self, slot: SlotRef) -> None:
         """Leave in order: what the slot holds is free again and nothing is held against it."""
@@ -197,14 +197,12 @@ class Ledger:
             )
 
         def claim(tx: Tx) -> TaskRef | None:
-            if not slots.touch(tx, slot):
+            if not slots.touch(tx, slot, state=SlotState.BUSY):
                 return None
             for task in tasks.held_by(tx.conn, slot.id):
                 if task.task_id not in holding:
                     failing.free_unasked(tx, task, "its slot asked for other work", blame=True)
-            claimed = tasks.claim(tx, slot, wanted)
-            slots.touch(tx, slot, SlotState.IDLE if claimed is None else SlotState.BUSY)
-            return claimed
+            return tasks.claim(tx, slot, wanted)
 
         return self._db.write(claim) if waits() else None
 
@@ -279,12 +277,10 @@ class Ledger:
         """
 
         def lease(tx: Tx) -> list[StemLease]:
-            if not slots.touch(tx, slot):
+            if not slots.touch(tx, slot, state=SlotState.BUSY, warm_key=warm_key):
                 return []
             leases.forget(tx, slot, holding)
-            got = leases.lease(tx, slot, engine=engine, warm_key=warm_key, limit=limit, submission_id=submission_id)
-            slots.touch(tx, slot, SlotState.BUSY if got else SlotState.IDLE, warm_key=warm_key)
-            return got
+            return leases.lease(tx, slot, engine=engine, warm_key=warm_key, limit=limit, submission_id=submission_id)
 
         found = self._db.read(lambda conn: leases.waits(conn, slot, engine, submission_id, holding))
         return self._db.write(lease) if found else []

@@ -305,6 +305,7 @@ _partial("ix_source_file_rejected", FileRow.submission_id, FileRow.path, where=F
 _partial("ix_song_planned", SongRow.submission_id, SongRow.work_s.desc(), SongRow.track, where=SONG_PLANNED)
 Index("ix_song_state", SongRow.submission_id, SongRow.state, SongRow.track)
 Index("uq_stem_song_id_part", StemRow.song_id, StemRow.part, unique=True)
+Index("ix_stem_spec_hash", StemRow.spec_hash)
 _partial("ix_stem_ready", StemRow.load_key, StemRow.rank, StemRow.est_s.desc(), StemRow.id, where=STEM_READY)
 _partial("ix_stem_leased", StemRow.slot_id, StemRow.updated_at, where=STEM_LEASED)
 _partial("ix_stem_lost", StemRow.submission_id, StemRow.song_id, where=STEM_LOST)

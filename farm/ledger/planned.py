@@ -47,7 +47,9 @@ def choose(tx: Tx, submission_id: int, songs: Sequence[ChosenSong]) -> None:
     """Accept scanned files as songs; those that are songs already are left as they are, so that it can be repeated."""
     if lock_submission(tx, submission_id) is not SubmissionState.SCANNING:
         return
-    statement = tx.upsert(SongRow).on_conflict_do_nothing(index_elements=["submission_id", "track"]).returning(SongRow.id)
+    statement = (
+        tx.upsert(SongRow).on_conflict_do_nothing(index_elements=["submission_id", "track"]).returning(SongRow.id)
+    )
     for song in songs:
         work_s = song.spec.facts.duration_s * len(song.spec.facts.parts)
         if not tx.conn.execute(statement.values(updated_at=db_now()), _song_row(submission_id, song, work_s)).all():

@@ -32,7 +32,7 @@ from schemas.errors import UnknownIdError
 from schemas.job import RenderJob
 from schemas.result import StemResult
 from schemas.song import SplitResult
-from schemas.states import SONG_ENDS, SongState, StemState
+from schemas.states import SONG_ENDS, SUBMISSION_ENDS, SongState, StemState
 
 #: Share of a song's work that is behind it when its stems are rendered; mix, annotation and publishing are the rest.
 RENDER_SHARE = 0.8
@@ -44,7 +44,7 @@ def status(conn: Connection, submission_id: int) -> SubmissionStatus:
     counts = _tallies(conn, submission_id)
     songs, stems, files = (_whole(counts[subject]) for subject in (Subject.SONG, Subject.STEM, Subject.FILE))
     work, audio = counts[Subject.WORK], counts[Subject.AUDIO]
-    total = work.get("total", 0.0)
+    total, ended = work.get("total", 0.0), work.get("ended", 0.0)
     return SubmissionStatus(
         submission_id=submission_id,
         name=submission.plan.name,
@@ -66,7 +66,10 @@ def status(conn: Connection, submission_id: int) -> SubmissionStatus:
         stem_failures=_whole(counts[Subject.STEM_FAILURE]),
         warnings=_whole(counts[Subject.FINDING]),
         work_total=total,
-        work_done=min(total, work.get("ended", 0.0) + _work_behind(conn, submission_id)),
+        # Sums of floats may miss by a hair; what is done is done.
+        work_done=total
+        if submission.state in SUBMISSION_ENDS
+        else min(total, ended + _work_behind(conn, submission_id)),
         elapsed_s=_elapsed_s(conn, submission_id),
         live_slots=live_count(conn),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select, update
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, insert, select, update
 
 from farm.ledger.clock import db_now
-from farm.ledger.models import SLOT_LIVE, SlotRow
+from farm.ledger.models import SLOT_LIVE, STEM_LEASED, TASK_RUNNING, SlotRow, StemRow, TaskRow
 from farm.ledger.records import SlotRef
 from farm.ledger.tx import Tx
 from schemas.states import SlotState
@@ -22,13 +24,11 @@ def register(tx: Tx, host: str, pid: int, engine: str) -> SlotRef:
     return SlotRef(added.id, added.epoch, engine)
 
 
-def touch(tx: Tx, slot: SlotRef, state: SlotState | None = None, **values: str | None) -> bool:
+def touch(tx: Tx, slot: SlotRef, **values: Any) -> bool:
     """Write a sign of life; False when the slot was given up, in which case nothing is changed.
 
     It also locks the slot's row, so that no other process gives the slot up until the transaction ends.
     """
-    if state is not None:
-        values["state"] = state
     changed = tx.conn.execute(
         update(SlotRow)
         .where(SlotRow.id == slot.id, SlotRow.epoch == slot.epoch, SLOT_LIVE)
@@ -37,10 +37,12 @@ def touch(tx: Tx, slot: SlotRef, state: SlotState | None = None, **values: str |
     return changed.rowcount == 1
 
 
-def is_busy(conn: Connection, slot: SlotRef) -> bool:
-    """Whether the slot is noted as busy."""
-    found = conn.execute(select(SlotRow.state).where(SlotRow.id == slot.id, SlotRow.epoch == slot.epoch)).scalar()
-    return found is SlotState.BUSY
+def beat(tx: Tx, slot: SlotRef, warm_key: str | None) -> bool:
+    """Write a sign of life with what the slot has loaded, and whether it holds any work; False when it was given up."""
+    stems = exists().where(STEM_LEASED, StemRow.slot_id == slot.id)
+    tasks = exists().where(TASK_RUNNING, TaskRow.slot_id == slot.id)
+    busy = tx.conn.execute(select(stems | tasks)).scalar()
+    return touch(tx, slot, warm_key=warm_key, state=SlotState.BUSY if busy else SlotState.IDLE)
 
 
 def live_count(conn: Connection, engine: str | None = None) -> int:

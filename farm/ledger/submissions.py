@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from farm.ledger.clock import db_now
 from farm.ledger.models import SUBMISSION_OPEN, FileRow, SubmissionRow, TallyRow, TaskRow
@@ -82,22 +82,20 @@ def create(tx: Tx, plan: DatasetPlan, source_root: str, out_dir: str, store_root
     Raises:
         LedgerError: an unfinished submission goes to the same folder.
     """
-    query = select(SubmissionRow.id).where(SubmissionRow.out_dir == out_dir, SUBMISSION_OPEN)
-    rival = tx.conn.execute(query).scalar()
-    if rival is not None:
+    row = {
+        "state": SubmissionState.SUBMITTING, "plan": plan.model_dump_json(), "plan_hash": plan.plan_hash,
+        "source_root": source_root, "out_dir": out_dir, "store_root": store_root,
+    }  # fmt: skip
+    insertion = tx.upsert(SubmissionRow).values(created_at=db_now(), **row).on_conflict_do_nothing()
+    submission_id = tx.conn.execute(insertion.returning(SubmissionRow.id)).scalar()
+    if submission_id is None:
+        query = select(SubmissionRow.id).where(SubmissionRow.out_dir == out_dir, SUBMISSION_OPEN)
+        rival = tx.conn.execute(query).scalar()
         raise LedgerError(
             f"submission {rival} is being made into {out_dir}", hint="Wait for it to end, or name another folder"
         )
-    submission_id = tx.conn.execute(
-        insert(SubmissionRow)
-        .values(
-            state=SubmissionState.SUBMITTING, plan=plan.model_dump_json(), plan_hash=plan.plan_hash,
-            source_root=source_root, out_dir=out_dir, store_root=store_root, created_at=db_now(),
-        )
-        .returning(SubmissionRow.id)
-    ).scalar_one()  # fmt: skip
     tx.event("created", plan.name, submission_id=submission_id)
-    return submission_id
+    return int(submission_id)
 
 
 def lock_submission(tx: Tx, submission_id: int) -> SubmissionState:
@@ -138,7 +136,9 @@ def add_files(tx: Tx, submission_id: int, paths: Sequence[str]) -> int:
     """
     if lock_submission(tx, submission_id) is not SubmissionState.SUBMITTING:
         raise LedgerError(f"submission {submission_id} is sealed", hint="Begin another submission for more files")
-    statement = tx.upsert(FileRow).on_conflict_do_nothing(index_elements=["submission_id", "path"]).returning(FileRow.id)
+    statement = (
+        tx.upsert(FileRow).on_conflict_do_nothing(index_elements=["submission_id", "path"]).returning(FileRow.id)
+    )
     clean = [path for path in paths if _is_utf8(path)]
     added = 0
     if clean:

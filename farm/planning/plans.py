@@ -83,7 +83,9 @@ def _merge(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
         for name in parents:
             inner = target.setdefault(name, {})
             if not isinstance(inner, dict):
-                raise PlanError(f"{name}: {inner!r} is not a group of keys", hint=f"Write `{name}:` and indent its keys")
+                raise PlanError(
+                    f"{name}: {inner!r} is not a group of keys", hint=f"Write `{name}:` and indent its keys"
+                )
             target = inner
         target[leaf] = value
     return merged

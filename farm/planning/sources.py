@@ -31,7 +31,9 @@ def find_source(path: Path) -> Source:
     """
     path = path.expanduser()
     if not path.exists():
-        raise SourceError(f"there is nothing at {path}", hint="Name a folder of MIDI files, one MIDI file, a list or a plan")
+        raise SourceError(
+            f"there is nothing at {path}", hint="Name a folder of MIDI files, one MIDI file, a list or a plan"
+        )
     if path.is_dir():
         return _folder(path.resolve())
     if path.suffix.lower() in MIDI_SUFFIXES:
@@ -47,7 +49,9 @@ def find_source(path: Path) -> Source:
 def _folder(root: Path) -> Source:
     paths = sorted(_walk(root))
     if not paths:
-        raise SourceError(f"no MIDI file below {root}", hint=f"It needs files ending in {', '.join(sorted(MIDI_SUFFIXES))}")
+        raise SourceError(
+            f"no MIDI file below {root}", hint=f"It needs files ending in {', '.join(sorted(MIDI_SUFFIXES))}"
+        )
     return Source(root, paths)
 
 
@@ -66,7 +70,9 @@ def _list(path: Path) -> Source:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"cannot read the list {path}: {error}", hint="It must be UTF-8 text, one path a line") from error
+        raise SourceError(
+            f"cannot read the list {path}: {error}", hint="It must be UTF-8 text, one path a line"
+        ) from error
     folder = path.resolve().parent
     entries = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not entries:

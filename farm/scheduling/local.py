@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from farm.ledger import Ledger, SubmissionStatus
 from farm.scheduling.reconciler import Reconciler
@@ -97,7 +96,7 @@ class _Interrupt:
         for number, handler in self._old.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _note(self, *_: object) -> None:
         self.came = True
 
 
@@ -147,13 +146,17 @@ class LocalSlots:
                 raise DiskFullError(last.partition(": ")[2])
             self._restarts += 1
             if self._restarts > MAX_RESTARTS:
-                raise ServiceError(f"slots keep dying; the last one said: {last or 'nothing'}", hint=f"See {self._log(index)}")
+                raise ServiceError(
+                    f"slots keep dying; the last one said: {last or 'nothing'}", hint=f"See {self._log(index)}"
+                )
             self._processes[index] = self._start(index)
         return bool(dead)
 
     def _start(self, index: int) -> subprocess.Popen[bytes]:
         with open(self._log(index), "ab") as log:
-            return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ.copy())
+            return subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ.copy()
+            )
 
     def _log(self, index: int) -> Path:
         return self._options.logs / f"slot-{index}.log"

@@ -181,6 +181,7 @@ def _stem() -> None:
     _partial_index("ix_stem_lost", "stem", ["submission_id", "song_id"], where="state IN ('dropped', 'failed')")
     _partial_index("ix_stem_ready", "stem", ["load_key", "rank", sa.text("est_s DESC"), "id"], where="state = 'ready'")
     op.create_index("uq_stem_song_id_part", "stem", ["song_id", "part"], unique=True)
+    op.create_index("ix_stem_spec_hash", "stem", ["spec_hash"])
 
 
 def _slot() -> None:

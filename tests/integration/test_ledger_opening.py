@@ -66,7 +66,8 @@ def test_the_version_that_the_code_wants_is_the_newest_migration() -> None:
 
 def test_processes_that_open_a_new_ledger_at_once_make_it_once(empty_url: str) -> None:
     processes = [
-        subprocess.Popen([sys.executable, "-W", "error", "-c", OPEN, empty_url], stderr=subprocess.PIPE, text=True) for _ in range(4)
+        subprocess.Popen([sys.executable, "-W", "error", "-c", OPEN, empty_url], stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
     ]
     ends = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
     assert ends == [("", 0)] * 4
@@ -77,7 +78,7 @@ def test_processes_that_open_a_new_ledger_at_once_make_it_once(empty_url: str) -
 
 def test_a_ledger_of_an_unknown_version_is_refused_and_left_as_it_is(ledger_url: str) -> None:
     database = Database(parse_url(ledger_url))
-    database.write(lambda tx: tx.conn.execute(text("UPDATE alembic_version SET version_num = '0999'")) and None)
+    database.write(lambda tx: [tx.conn.execute(text("UPDATE alembic_version SET version_num = '0999'"))])
     with pytest.raises(LedgerError, match=f"is of version 0999, this farm knows versions up to {HEAD}") as error:
         open_ledger(ledger_url)
     assert "newer" in error.value.hint
@@ -87,7 +88,7 @@ def test_a_ledger_of_an_unknown_version_is_refused_and_left_as_it_is(ledger_url:
 
 def test_a_database_of_something_else_is_refused_and_left_as_it_is(empty_url: str) -> None:
     database = Database(parse_url(empty_url))
-    database.write(lambda tx: tx.conn.execute(text("CREATE TABLE recipes (id INTEGER)")) and None)
+    database.write(lambda tx: [tx.conn.execute(text("CREATE TABLE recipes (id INTEGER)"))])
     with pytest.raises(LedgerError, match="holds other tables and no ledger"):
         open_ledger(empty_url)
     assert database.read(lambda conn: inspect(conn).get_table_names()) == ["recipes"]

@@ -9,23 +9,28 @@ from farm.ledger.clock import db_now
 from farm.ledger.models import SlotRow, StemRow, TaskRow
 from farm.ledger.records import Expired
 from schemas.states import SlotState, StemState, TaskKind, TaskState
-from tests.support.ledgers import ENGINE, Worker, assert_counters_are_true, commit_of, new_slot, rendering, rows, submit
-
-
-def _silence(ledger: Ledger, slot_id: int, seconds: float) -> None:
-    """Let a slot's last sign of life lie back by `seconds`."""
-    statement = update(SlotRow).where(SlotRow.id == slot_id).values(heartbeat_at=db_now() - seconds)
-    ledger._db.write(lambda tx: tx.conn.execute(statement) and None)  # noqa: SLF001
+from tests.support.ledgers import (
+    ENGINE,
+    Worker,
+    assert_counters_are_true,
+    change,
+    commit_of,
+    new_slot,
+    rendering,
+    rows,
+    silence,
+    submit,
+)
 
 
 def test_a_slot_lives_as_long_as_its_heartbeat(ledger: Ledger) -> None:
     slot = new_slot(ledger)
     assert ledger.heartbeat(slot, "warm")
-    _silence(ledger, slot.id, 30)
+    silence(ledger, slot, 30)
     assert ledger.expire_slots(60) == Expired()
     assert ledger.heartbeat(slot, "warm")
     assert ledger.expire_slots(20) == Expired()
-    _silence(ledger, slot.id, 30)
+    silence(ledger, slot, 30)
     assert ledger.expire_slots(20) == Expired(slots=1)
     assert ledger.expire_slots(20) == Expired()
     assert not ledger.heartbeat(slot, "warm")
@@ -35,11 +40,11 @@ def test_a_slot_lives_as_long_as_its_heartbeat(ledger: Ledger) -> None:
 
 def test_asking_for_work_is_a_sign_of_life(ledger: Ledger) -> None:
     _, worker = rendering(ledger)
-    _silence(ledger, worker.slot.id, 30)
+    silence(ledger, worker.slot, 30)
     assert worker.lease(limit=1)
     assert ledger.expire_slots(20) == Expired()
     submit(ledger, ["x.mid"], out_dir="other")
-    _silence(ledger, worker.slot.id, 30)
+    silence(ledger, worker.slot, 30)
     assert worker.claim() is not None
     assert ledger.expire_slots(20) == Expired()
 
@@ -50,7 +55,7 @@ def test_all_that_a_silent_slot_held_is_free_again_and_counted_as_lost(ledger: L
     leases = worker.lease(limit=3)
     task = ledger.claim_task(worker.slot, kinds=[TaskKind.SCAN])
     assert task is not None
-    _silence(ledger, worker.slot.id, 30)
+    silence(ledger, worker.slot, 30)
     assert ledger.expire_slots(20) == Expired(slots=1, stems=3, tasks=1)
     assert ledger.status(number).stems == {"ready": 10}
     losses = {row.id: row.losses for row in rows(ledger, StemRow.id, StemRow.losses)}
@@ -65,7 +70,7 @@ def test_the_silence_of_one_slot_is_not_held_against_another(ledger: Ledger) -> 
     other = new_slot(ledger, 2)
     mine = worker.lease(limit=2)
     ledger.lease_stems(other, engine=ENGINE, warm_key=None, limit=2)
-    _silence(ledger, other.id, 30)
+    silence(ledger, other, 30)
     assert ledger.expire_slots(20).slots == 1
     assert ledger.commit_stems(worker.slot, [commit_of(lease) for lease in mine]) == [True] * len(mine)
     assert ledger.status(number).stems == {"done": len(mine), "ready": 10 - len(mine)}
@@ -136,8 +141,7 @@ def test_what_a_living_slot_holds_for_too_long_is_taken_back(ledger: Ledger) -> 
     assert task is not None
     assert ledger.expire_leases(3600) == Expired()
     for table in (StemRow, TaskRow):
-        statement = update(table).values(updated_at=db_now() - 4000)
-        ledger._db.write(lambda tx, statement=statement: tx.conn.execute(statement) and None)  # type: ignore[misc]  # noqa: SLF001
+        change(ledger, update(table).values(updated_at=db_now() - 4000))
     assert ledger.expire_leases(3600) == Expired(stems=len(leases), tasks=1)
     assert ledger.heartbeat(worker.slot, None), "the slot itself lives"
     assert ledger.status(number).stems == {"ready": 5}
@@ -153,10 +157,12 @@ def test_a_slot_is_busy_while_it_has_work(ledger: Ledger) -> None:
         return found
 
     leases = worker.lease()
+    assert ledger.heartbeat(worker.slot, "warm")
     assert state() is SlotState.BUSY
     ledger.commit_stems(worker.slot, [commit_of(lease) for lease in leases])
     while (task := worker.claim()) is not None:
         assert state() is SlotState.BUSY
         worker.do(task)
+    assert ledger.heartbeat(worker.slot, "warm")
     assert state() is SlotState.IDLE
     assert ledger.status(number).stems == {StemState.DONE.value: 1}

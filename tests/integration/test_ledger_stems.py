@@ -49,13 +49,10 @@ def test_songs_come_in_the_order_of_admission_and_within_them_the_longest_stem(l
     worker.work(TaskKind.SPLIT)
     chief.tick()
     sources = {row.name: row.source for row in ledger.songs(number)}
-    order = []
+    order: list[StemLease] = []
     while leases := worker.lease(limit=1, holding=[lease.stem_id for lease in order]):
         order += leases
     assert [sources[lease.song_name] for lease in order] == ["long.mid"] * 5 + ["middle.mid"] * 5 + ["short.mid"] * 5
-    assert [lease.stem_name for lease in order] == ["S00", "S01", "S02", "S03", "S04"] * 3 or [
-        row.name for row in rows(ledger, StemRow.name, StemRow.est_s)
-    ]
     expected = {row.id: row.est_s for row in rows(ledger, StemRow.id, StemRow.est_s)}
     for song in range(3):
         estimates = [expected[lease.stem_id] for lease in order[5 * song : 5 * song + 5]]
@@ -66,14 +63,17 @@ def test_batches_are_half_of_a_fair_share(ledger: Ledger) -> None:
     _, worker = rendering(ledger, songs=8)
     for pid in (2, 3):
         new_slot(ledger, pid)
-    assert len(worker.lease(limit=16)) == 40 // 4 // 2 or ledger.live_slots() == 3
-    assert len(worker.lease(limit=2, holding=[])) == 2
+    assert ledger.live_slots() == 3
+    leases = worker.lease(limit=16)
+    assert len(leases) == 40 // (2 * 3)
+    assert len(worker.lease(limit=2, holding=[lease.stem_id for lease in leases])) == 2
 
 
 def _two_fonts(ledger: Ledger, first: int, second: int) -> tuple[int, Worker, dict[str, str]]:
     """Make two submissions whose stems need different soundfonts; returns load keys by name."""
     worker, chief = Worker(ledger), reconciler(ledger)
-    keys = {}
+    keys: dict[str, str] = {}
+    number = 0
     for name, gain, songs in (("first", 0.5, first), ("second", 0.9, second)):
         wanted = {"engine": {"settings": {"gain": gain}}}
         number = submit(ledger, [f"{name}{index}.mid" for index in range(songs)], out_dir=name, **wanted)
@@ -88,7 +88,7 @@ def _two_fonts(ledger: Ledger, first: int, second: int) -> tuple[int, Worker, di
 
 
 def test_a_warm_slot_gets_what_it_has_loaded_and_a_cold_one_the_larger_backlog(ledger: Ledger) -> None:
-    _, worker, keys = _two_fonts(ledger, first=1, second=3)
+    _, _, keys = _two_fonts(ledger, first=1, second=3)
 
     def key_of(leases: list[StemLease]) -> set[str]:
         return {lease.job.patch.load_key for lease in leases}
@@ -98,7 +98,9 @@ def test_a_warm_slot_gets_what_it_has_loaded_and_a_cold_one_the_larger_backlog(l
     assert key_of(ledger.lease_stems(cold, engine=ENGINE, warm_key=None, limit=4)) == {keys["second"]}
     warm = new_slot(ledger, 3)
     held: list[int] = []
-    while key_of(leases := ledger.lease_stems(warm, engine=ENGINE, warm_key=keys["first"], limit=4, holding=held)) == {keys["first"]}:
+    while key_of(leases := ledger.lease_stems(warm, engine=ENGINE, warm_key=keys["first"], limit=4, holding=held)) == {
+        keys["first"]
+    }:
         held += [lease.stem_id for lease in leases]
     assert len(held) == 5, "all of the warm key's work goes to the warm slot"
     assert key_of(leases) == {keys["second"]}, "then the slot changes"
@@ -132,12 +134,18 @@ def test_a_stale_epoch_changes_nothing(ledger: Ledger) -> None:
     other = Worker(ledger, pid=2)
     new = other.lease(limit=1)[0]
     assert (new.stem_id, new.epoch) == (old.stem_id, old.epoch + 1)
-    before = (ledger.status(number).stems, rows(ledger, StemRow.id, StemRow.state, StemRow.epoch, StemRow.slot_id, StemRow.result))
+    before = (
+        ledger.status(number).stems,
+        rows(ledger, StemRow.id, StemRow.state, StemRow.epoch, StemRow.slot_id, StemRow.result),
+    )
     assert ledger.commit_stems(worker.slot, [commit_of(old)]) == [False]
     assert ledger.commit_stems(other.slot, [commit_of(old)]) == [False]
     assert ledger.commit_stems(worker.slot, [commit_of(new)]) == [False], "another slot's lease"
     assert ledger.fail_stem(worker.slot, old, FailureReason.ALL_ZERO, "late", infra=False).outcome is Outcome.FENCED
-    after = (ledger.status(number).stems, rows(ledger, StemRow.id, StemRow.state, StemRow.epoch, StemRow.slot_id, StemRow.result))
+    after = (
+        ledger.status(number).stems,
+        rows(ledger, StemRow.id, StemRow.state, StemRow.epoch, StemRow.slot_id, StemRow.result),
+    )
     assert after == before
     assert ledger.commit_stems(other.slot, [commit_of(new)]) == [True]
     assert ledger.commit_stems(worker.slot, [commit_of(old)]) == [False], "not even when the stem is done"
@@ -321,7 +329,9 @@ def test_load_times_and_paces_are_learnt_from_renders_that_really_took_place(led
     cold = RenderCost(render_s=1.0, load_s=6.0, cold=True)
     cached = RenderCost(render_s=0.0, cached=True)
     before = rows_of_load_keys(ledger)
-    ledger.commit_stems(worker.slot, [StemCommit(leases[1].stem_id, leases[1].epoch, stem_result(leases[1].job), cached)])
+    ledger.commit_stems(
+        worker.slot, [StemCommit(leases[1].stem_id, leases[1].epoch, stem_result(leases[1].job), cached)]
+    )
     assert rows_of_load_keys(ledger) == before
     ledger.commit_stems(worker.slot, [StemCommit(leases[0].stem_id, leases[0].epoch, stem_result(leases[0].job), cold)])
     (load_s, pace), (load_s_before, pace_before) = rows_of_load_keys(ledger)[0], before[0]

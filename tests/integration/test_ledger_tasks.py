@@ -76,7 +76,9 @@ def test_a_song_task_moves_its_song_and_puts_the_next_in_one_step(
     states = {row.kind: row.state for row in rows(ledger, TaskRow.kind, TaskRow.state)}
     assert states[kind] is TaskState.DONE
     following = {before: kind for kind, before, _ in LIFE}.get(after)
-    assert [kind for kind, state in states.items() if state is TaskState.READY] == ([] if following is None else [following])
+    assert [kind for kind, state in states.items() if state is TaskState.READY] == (
+        [] if following is None else [following]
+    )
     assert_counters_are_true(ledger)
 
 
@@ -84,9 +86,17 @@ def test_a_song_task_moves_its_song_and_puts_the_next_in_one_step(
 def test_a_report_that_is_sent_again_is_accepted_and_changes_nothing(ledger: Ledger, kind: TaskKind) -> None:
     number, _, task = _bring_to(ledger, kind)
     assert _complete(ledger, task)
-    before = (ledger.status(number).songs, ledger.status(number).warnings, rows(ledger, TaskRow.id, TaskRow.state, TaskRow.epoch))
+    before = (
+        ledger.status(number).songs,
+        ledger.status(number).warnings,
+        rows(ledger, TaskRow.id, TaskRow.state, TaskRow.epoch),
+    )
     assert _complete(ledger, task) or kind is TaskKind.SCAN
-    assert before == (ledger.status(number).songs, ledger.status(number).warnings, rows(ledger, TaskRow.id, TaskRow.state, TaskRow.epoch))
+    assert before == (
+        ledger.status(number).songs,
+        ledger.status(number).warnings,
+        rows(ledger, TaskRow.id, TaskRow.state, TaskRow.epoch),
+    )
     assert_counters_are_true(ledger)
 
 
@@ -190,7 +200,9 @@ def test_a_song_task_that_fails_twice_fails_its_song_with_the_reason(ledger: Led
     assert ledger.fail_task(again, FailureReason.UNREADABLE, "still odd", infra=False) is Outcome.FAILED
     song = ledger.songs(number)[0]
     assert (song.state, song.reason, song.detail) == (SongState.FAILED, "unreadable", "still odd")
-    assert [(f.kind, f.name, f.reason, f.detail) for f in ledger.failures(number)] == [("song", "Track00001", "unreadable", "still odd")]
+    assert [(f.kind, f.name, f.reason, f.detail) for f in ledger.failures(number)] == [
+        ("song", "Track00001", "unreadable", "still odd")
+    ]
     run_to_end(ledger, worker, number)
     assert ledger.submission(number).state is SubmissionState.FAILED
     assert ledger.status(number).failures == {"unreadable": 1}
@@ -327,7 +339,10 @@ def test_a_failed_song_takes_its_open_work_with_it(ledger: Ledger) -> None:
     again = worker.lease(limit=1, holding=[leases[1].stem_id])[0]
     assert again.stem_id == leases[0].stem_id
     ledger.fail_stem(worker.slot, again, FailureReason.ENGINE_CRASH, "boom", infra=False)
-    assert {row.state for row in rows(ledger, StemRow.state, song_id=song_id)} == {StemState.FAILED, StemState.CANCELLED}
+    assert {row.state for row in rows(ledger, StemRow.state, song_id=song_id)} == {
+        StemState.FAILED,
+        StemState.CANCELLED,
+    }
     assert [row.state for row in rows(ledger, SongRow.state, id=song_id)] == [SongState.FAILED]
     assert ledger.commit_stems(worker.slot, [commit_of(leases[1])]) == [False]
     run_to_end(ledger, Worker(ledger), number)

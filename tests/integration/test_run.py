@@ -74,7 +74,9 @@ def test_killing_a_run_leaves_no_process_behind(source: Path, tmp_path: Path) ->
     wait_until(lambda: any((tmp_path / "out" / ".farm").glob("store/tmp/*")), what="a stem to be under way")
     os.kill(process.pid, signal.SIGKILL)
     process.wait(10)
-    wait_until(lambda: not _mentions(str(tmp_path / "out")), timeout_s=15, what="slots and engines to end by themselves")
+    wait_until(
+        lambda: not _mentions(str(tmp_path / "out")), timeout_s=15, what="slots and engines to end by themselves"
+    )
 
 
 def _mentions(text: str) -> list[str]:
@@ -120,7 +122,9 @@ def test_every_part_with_notes_of_the_real_songs_is_a_stem(tmp_path: Path) -> No
     assert report["songs"]["published"] + sum(report["rejected"].values()) == 4
     for track in (tmp_path / "out").glob("Track*"):
         annotation = json.loads((track / "annotation.json").read_text())
-        assert len(list((track / "stems").iterdir())) == len(annotation["stems"]) == len(list((track / "MIDI").iterdir()))
+        assert (
+            len(list((track / "stems").iterdir())) == len(annotation["stems"]) == len(list((track / "MIDI").iterdir()))
+        )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +164,9 @@ def test_the_folder_of_another_plan_is_refused(source: Path, undisturbed: Path) 
     assert "another plan (it differs in seed)" in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; the same error is caused by a read-only mount below")
+@pytest.mark.skipif(
+    os.geteuid() == 0, reason="root may write anywhere; the same error is caused by a read-only mount below"
+)
 def test_a_read_only_folder_is_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o555)
     done = farm("run", source, "--out", tmp_path / "locked" / "out")
@@ -172,12 +178,16 @@ def _in_mount(options: str, folder: Path, *arguments: object) -> subprocess.Comp
     """Run `farm` where `folder` is a tmpfs of its own, in a private mount namespace (Linux; needs no root)."""
     quoted = " ".join(f"'{item}'" for item in (*FARM, *arguments))
     script = f"mount -t tmpfs -o {options} tmpfs '{folder}' && exec {quoted}"
-    return subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, timeout=110, check=False
+    )
 
 
 def _can_mount() -> bool:
     probe = ["unshare", "-rm", "true"]
-    return shutil.which("unshare") is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    return (
+        shutil.which("unshare") is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    )
 
 
 @pytest.mark.skipif(not _can_mount(), reason="this system lets no user make a mount namespace")
@@ -187,7 +197,7 @@ def test_a_full_disk_is_one_line_and_publishes_nothing_half(source: Path, tmp_pa
     folder.mkdir()
     done = _in_mount(f"size={size_mb}m", folder, "run", source, "--out", folder / "out", "--slots", 2)
     assert done.returncode == 3, done.stderr
-    assert "no space left" in done.stderr.splitlines()[-1]
+    assert "no room" in done.stderr.splitlines()[-1]
     assert "Free some space" in done.stderr
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from farm.scheduling.broker import Broker
-from tests.support.databases import postgres_url
+from tests.support.databases import new_ledger_url
 from tests.support.farms import DEMO, farm, farm_json, kill_tree, published, start, wait_until
 
 
@@ -31,8 +33,16 @@ def local(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+class Running(NamedTuple):
+    """A service that is up."""
+
+    env: dict[str, str]
+    parts: dict[str, subprocess.Popen[bytes]]
+    broker: Broker
+
+
 @contextmanager
-def service(folder: Path, ledger_url: str, workers: int) -> Iterator[dict[str, object]]:
+def service(folder: Path, ledger_url: str, workers: int) -> Iterator[Running]:
     """Start broker, scheduler and workers; everything is ended by its pid."""
     with Broker(folder / "broker") as broker, ExitStack() as stack:
         env = {
@@ -43,22 +53,27 @@ def service(folder: Path, ledger_url: str, workers: int) -> Iterator[dict[str, o
         for number in range(workers):
             parts[f"worker-{number}"] = start("worker", "--slots", 1, log=folder / f"worker-{number}.log", env=env)
         for part in parts.values():
-            stack.callback(lambda part=part: part.poll() is None and kill_tree(part))
-        yield {"env": env, "parts": parts, "broker": broker}
+            stack.callback(_end, part)
+        yield Running(env, parts, broker)
+
+
+def _end(part: subprocess.Popen[bytes]) -> None:
+    if part.poll() is None:
+        kill_tree(part)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_a_worker_killed_in_mid_render_costs_nothing(
-    database: str, source: Path, local: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}" if database == "sqlite" else request.getfixturevalue("postgres_database")
+def test_a_worker_killed_in_mid_render_costs_nothing(database: str, source: Path, local: Path, tmp_path: Path) -> None:
+    url = new_ledger_url(database, tmp_path)
     out = tmp_path / "out"
     with service(tmp_path, url, workers=2) as running:
-        env, parts = running["env"], running["parts"]
+        env, parts = running.env, running.parts
         number = farm_json("submit", source, "--out", out, "--seed", 1, env=env)["submission"]
         wait_until(lambda: farm_json("status", number, env=env)["stems_done"] >= 1, what="the first stem")
         os.killpg(parts["worker-0"].pid, signal.SIGKILL)
-        wait_until(lambda: farm_json("status", number, env=env)["state"] == "done", timeout_s=60, what="the submission's end")
+        wait_until(
+            lambda: farm_json("status", number, env=env)["state"] == "done", timeout_s=60, what="the submission's end"
+        )
         assert {row["state"] for row in farm_json("songs", number, env=env)} == {"done"}
         assert farm_json("failures", number, env=env) == []
     assert published(out) == published(local)
@@ -67,12 +82,14 @@ def test_a_worker_killed_in_mid_render_costs_nothing(
 def test_a_broker_that_forgets_everything_is_refilled(source: Path, local: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with service(tmp_path, f"sqlite:///{tmp_path / 'ledger.sqlite'}", workers=1) as running:
-        env = running["env"]
+        env = running.env
         number = farm_json("submit", source, "--out", out, "--seed", 1, env=env)["submission"]
         wait_until(lambda: farm_json("status", number, env=env)["stems_done"] >= 1, what="the first stem")
-        with running["broker"].client() as client:
+        with running.broker.client() as client:
             client.flushall()
-        wait_until(lambda: farm_json("status", number, env=env)["state"] == "done", timeout_s=90, what="the submission's end")
+        wait_until(
+            lambda: farm_json("status", number, env=env)["state"] == "done", timeout_s=90, what="the submission's end"
+        )
     assert published(out) == published(local)
 
 

@@ -53,7 +53,19 @@ class Postgres:
     def start(self) -> None:
         """Make the cluster and start the server; it ends with this process, however that ends."""
         data = self.folder / "data"
-        initdb = [str(self._bin / "initdb"), "-D", str(data), "-U", "farm", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
+        initdb = [
+            str(self._bin / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "farm",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-locale",
+            "-N",
+        ]
         subprocess.run(initdb, check=True, capture_output=True, env=self._environment(), cwd="/", **self._as_user)
         settings = {**_SETTINGS, "unix_socket_directories": str(self.folder)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -86,7 +98,9 @@ class Postgres:
     def _usable(self, binaries: Path) -> Path:
         """Return the binaries, or a copy of them where the server's user cannot reach them."""
         try:
-            subprocess.run([str(binaries / "postgres"), "--version"], check=True, capture_output=True, cwd="/", **self._as_user)
+            subprocess.run(
+                [str(binaries / "postgres"), "--version"], check=True, capture_output=True, cwd="/", **self._as_user
+            )
         except PermissionError:
             shutil.copytree(binaries.parent, self.folder / "install", symlinks=True)
             return self.folder / "install" / binaries.name

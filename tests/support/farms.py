@@ -17,10 +17,17 @@ FARM = (sys.executable, "-P", "-m", "farm")
 DEMO = Path(__file__).resolve().parents[2] / "presets" / "demo"
 
 
-def farm(*arguments: object, env: Mapping[str, str] | None = None, timeout_s: float = 110) -> subprocess.CompletedProcess[str]:
+def farm(
+    *arguments: object, env: Mapping[str, str] | None = None, timeout_s: float = 110
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return it with what it printed."""
     return subprocess.run(
-        [*FARM, *map(str, arguments)], capture_output=True, text=True, timeout=timeout_s, check=False, env=_environment(env)
+        [*FARM, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        env=_environment(env),
     )
 
 

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from farm.ledger import Ledger, SlotRef, StemCommit, StemLease, TaskRef
-from farm.ledger.models import BacklogRow, FileRow, SongRow, StemRow, TallyRow, TaskRow
+from farm.ledger.clock import db_now
+from farm.ledger.models import BacklogRow, FileRow, SlotRow, SongRow, StemRow, TallyRow, TaskRow
 from farm.scheduling.reconciler import Reconciler
 from schemas.dataset import MixResult, TrackRecord
 from schemas.job import RenderJob
@@ -48,7 +49,9 @@ def song_facts(name: object, *, duration_s: float = 60.0, parts: int = 5, notes:
     )  # fmt: skip
 
 
-def split_result(name: object, *, parts: int = 5, duration_s: float = 60.0, warnings: dict[str, int] | None = None) -> SplitResult:
+def split_result(
+    name: object, *, parts: int = 5, duration_s: float = 60.0, warnings: dict[str, int] | None = None
+) -> SplitResult:
     """Return the split of a song into parts of different programs."""
     listed = [
         Part(
@@ -111,9 +114,16 @@ class Worker:
     """
 
     def __init__(
-        self, ledger: Ledger, *, pid: int = 1, parts: int = 5, bad: Sequence[str] = (), seconds: dict[str, float] | None = None
+        self,
+        ledger: Ledger,
+        *,
+        pid: int = 1,
+        parts: int = 5,
+        bad: Sequence[str] = (),
+        seconds: dict[str, float] | None = None,
     ) -> None:
         self.ledger = ledger
+        self.pid = pid
         self.slot = new_slot(ledger, pid)
         self.parts = parts
         self._bad = bad
@@ -216,6 +226,16 @@ def rows(ledger: Ledger, *columns: Any, **where: Any) -> list[Any]:
     return list(ledger._db.read(lambda conn: conn.execute(query).all()))  # noqa: SLF001
 
 
+def change(ledger: Ledger, statement: Any) -> None:
+    """Change the database behind the ledger's back."""
+    ledger._db.write(lambda tx: [tx.conn.execute(statement)])  # noqa: SLF001
+
+
+def silence(ledger: Ledger, slot: SlotRef, seconds: float) -> None:
+    """Let a slot's last sign of life lie `seconds` back."""
+    change(ledger, update(SlotRow).where(SlotRow.id == slot.id).values(heartbeat_at=db_now() - seconds))
+
+
 def assert_counters_are_true(ledger: Ledger) -> None:
     """Compare every counter with what it counts."""
 
@@ -231,7 +251,11 @@ def assert_counters_are_true(ledger: Ledger) -> None:
         found = conn.execute(rejects.group_by(FileRow.submission_id, FileRow.reason))
         counted.update({(number, "reject", reason): count for number, reason, count in found})
         kept = conn.execute(select(TallyRow.submission_id, TallyRow.subject, TallyRow.name, TallyRow.amount))
-        tally = {tuple(row[:3]): row.amount for row in kept if row.subject in ("song", "stem", "task", "reject") and row.amount}
+        tally = {
+            tuple(row[:3]): row.amount
+            for row in kept
+            if row.subject in ("song", "stem", "task", "reject") and row.amount
+        }
         assert tally == dict(counted)
         ready = select(StemRow.submission_id, StemRow.load_key, func.count()).where(StemRow.state == "ready")
         waiting = {(r[0], r[1]): r[2] for r in conn.execute(ready.group_by(StemRow.submission_id, StemRow.load_key))}

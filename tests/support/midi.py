@@ -3,13 +3,20 @@
 An event is (absolute tick, bytes behind the delta time); a file is made of tracks, a track of events:
 
     song([name(0, "Bass"), note_on(0, 40), note_off(480, 40)], division=480)
+
+At the end, helpers that read the stems of a split as plain tuples, to be compared with tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from schemas.song import SplitResult
+from workers.midi.model import MidiFile
+from workers.midi.smf import read_midi
+
 Event = tuple[int, bytes]
+Message = tuple[int, int, int, int]  #: tick, status, data, data
 
 
 def note_on(tick: int, key: int, velocity: int = 100, channel: int = 0) -> Event:
@@ -102,3 +109,26 @@ def song(*tracks: Iterable[Event], midi_type: int | None = None, division: int =
     """Return a file of these tracks: type 0 for one of them, else type 1, unless said otherwise."""
     kind = (0 if len(tracks) == 1 else 1) if midi_type is None else midi_type
     return file([track(events, end=end) for events in tracks], midi_type=kind, division=division)
+
+
+def messages_of(midi: MidiFile) -> list[Message]:
+    return [(tick, status, d1, d2) for tick, _, status, d1, d2 in midi.events.tolist()]
+
+
+def stem_messages(stems: dict[str, bytes], part: str) -> list[Message]:
+    """Return the messages of a stem behind its program change."""
+    messages = messages_of(read_midi(stems[part]))
+    first = next(index for index, message in enumerate(messages) if message[1] & 0xF0 == 0xC0)
+    return messages[first + 1 :]
+
+
+def notes_of(messages: list[Message]) -> list[tuple[int, int, int]]:
+    return [(tick, d1, d2) for tick, status, d1, d2 in messages if status & 0xF0 == 0x90 and d2 > 0]
+
+
+def state_of(messages: list[Message]) -> list[Message]:
+    return [message for message in messages if message[1] & 0xF0 not in {0x80, 0x90, 0xC0}]
+
+
+def part_keys(result: SplitResult) -> list[tuple[int, int, int, int, int]]:
+    return [(part.track, part.channel, part.bank, part.program, part.notes) for part in result.parts]

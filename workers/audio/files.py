@@ -237,6 +237,20 @@ def read_audio(path: Path) -> Block:
     return audio
 
 
+def read_segment(path: Path, start: int, frames: int) -> NDArray[np.float32]:
+    """Return frames [start, start + frames) of a published file, float32 [frames, channels]; zeros behind its end.
+
+    Raises:
+        DatasetError: it is no readable audio file.
+    """
+    with _opened(path) as file:
+        segment = np.zeros((frames, file.channels), dtype=np.float32)
+        if start < file.frames:
+            file.seek(start)
+            file.read(out=segment[: min(frames, file.frames - start)])
+    return segment
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn an operating system's error at `path` into the farm's.

@@ -137,6 +137,7 @@ def integrated_loudness(hop_power: Matrix) -> float | None:
 
     Args:
         hop_power: mean square of each hop, summed over the channels, shape [hops].
+
     Returns:
         The integrated loudness, LUFS; None when no block of 400 ms is above -70 LUFS.
     """

@@ -77,7 +77,7 @@ class StemWriter:
         else:
             self._segments.append([number, 1])
         self._frames += len(samples)
-        self._put(memoryview(samples).cast("B"))
+        self._put(samples.data.cast("B"))
 
     def silence(self, frames: int) -> None:
         """Append zeros: whole chunks of them, or the rest of the stem."""

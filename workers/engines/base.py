@@ -34,6 +34,9 @@ class Engine(ABC):
     A subclass fills `_load`, `_render` and `close`. What it owes: two renders of one job give equal samples, whatever
     was rendered between them (`warm_tolerance` states by how much they may differ); silence where the MIDI is
     silent; a length that depends on the job alone.
+
+    Args:
+        library: path of the engine's native library; None searches.
     """
 
     #: Name in patches and queues.
@@ -41,7 +44,8 @@ class Engine(ABC):
     #: Largest difference of a sample between a warm and a cold render of one job; 0 is bit for bit.
     warm_tolerance: ClassVar[float] = 0.0
 
-    def __init__(self) -> None:
+    def __init__(self, library: str | None = None) -> None:
+        self._configured = library
         self._load_key: str | None = None
 
     @property

@@ -62,7 +62,7 @@ class FluidSynthEngine(Engine):
     name = "fluidsynth"
 
     def __init__(self, library: str | None = None) -> None:
-        super().__init__()
+        super().__init__(library)
         self._library = load_library(library)
         self._font: _Soundfont | None = None
 

@@ -25,7 +25,15 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from schemas.errors import DiskFullError, EngineError, FarmError, MidiError, StoreError
+from schemas.errors import (
+    AssetError,
+    DiskFullError,
+    EngineError,
+    FarmError,
+    MidiError,
+    MissingDependencyError,
+    StoreError,
+)
 from schemas.job import RenderJob
 from schemas.states import FailureReason
 from workers.audio.recorder import Recorder
@@ -36,6 +44,14 @@ from workers.engines.base import Engine
 _SIGN_EVERY_S: Final = 0.25
 _PR_SET_PDEATHSIG: Final = 1
 _PARENT_LOOK_S: Final = 1.0
+
+_CAUSES: Final[dict[type, FailureReason]] = {
+    AssetError: FailureReason.MISSING_ASSET,
+    MissingDependencyError: FailureReason.MISSING_ASSET,
+    MidiError: FailureReason.UNREADABLE,
+    DiskFullError: FailureReason.DISK_FULL,
+    StoreError: FailureReason.STORE_DAMAGED,
+}
 
 
 class _Host:
@@ -133,13 +149,7 @@ def _read_midi(path: Path, sha256: str) -> bytes:
 def _cause(error: FarmError) -> FailureReason:
     if isinstance(error, EngineError):
         return FailureReason(error.cause)
-    causes = {
-        MidiError: FailureReason.UNREADABLE,
-        DiskFullError: FailureReason.DISK_FULL,
-        StoreError: FailureReason.STORE_DAMAGED,
-    }
-    found = (cause for kind, cause in causes.items() if isinstance(error, kind))
-    return next(found, FailureReason.MISSING_ASSET)
+    return next((_CAUSES[kind] for kind in type(error).__mro__ if kind in _CAUSES), FailureReason.ENGINE_FAILED)
 
 
 def _private_channels() -> tuple[BinaryIO, BinaryIO]:

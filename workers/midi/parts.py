@@ -171,7 +171,7 @@ def _programs(events: Events, onset: Ints) -> tuple[Ints, Ints]:
     count, kind, channel = len(events), kinds(events), channels(events).astype(np.int64)
     value1, value2 = events["d1"].astype(np.int64), events["d2"].astype(np.int64)
     changes = np.flatnonzero(kind == PROGRAM)
-    banks = np.flatnonzero((kind == CONTROL) & (events["d1"] == BANK_MSB) & (channel != DRUM_CHANNEL))
+    banks = np.flatnonzero((kind == CONTROL) & (events["d1"] == BANK_MSB))
     bank_event = _last_on_channel(banks, channel, changes, count)
     bank_of = np.zeros(count + 1, np.int64)  # the last row stands for "no program change yet"
     bank_of[changes] = np.where(bank_event >= 0, value2[bank_event], 0)

@@ -21,15 +21,22 @@ def job(program: int = 0, bank: int = 0) -> RenderJob:
 
 
 def report(**changes: Any) -> EngineReport:
-    values = {"preset_name": "p", "preset_bank": 0, "preset_program": 0, "notes": 4, "first_audible_note_s": 1.0, "last_release_s": 3.0}
+    values = {
+        "preset_name": "p",
+        "preset_bank": 0,
+        "preset_program": 0,
+        "notes": 4,
+        "first_audible_note_s": 1.0,
+        "last_release_s": 3.0,
+    }
     return EngineReport(**{**values, **changes})
 
 
 def measured(**changes: Any) -> StemMeasurement:
     values = {
-        "frames": 44100 * 4, "rate_hz": 44100, "channels": 2, "peak": 0.5, "rms": 0.1, "loudness_lufs": -20.0, "dc": [0.0, 0.0],
-        "nonfinite": 0, "flat_run_frames": 1, "first_sound_s": 1.0, "last_sound_s": 3.5, "tail_peak": 0.0, "flatness": 0.01,
-        "active_regions": [(1.0, 3.5)],
+        "frames": 44100 * 4, "rate_hz": 44100, "channels": 2, "peak": 0.5, "rms": 0.1, "loudness_lufs": -20.0,
+        "dc": [0.0, 0.0], "nonfinite": 0, "flat_run_frames": 1, "first_sound_s": 1.0, "last_sound_s": 3.5, "tail_peak": 0.0,
+        "flatness": 0.01, "active_regions": [(1.0, 3.5)],
     }  # fmt: skip
     return StemMeasurement(**{**values, **changes})
 
@@ -48,13 +55,20 @@ SILENT = {"peak": 0.0, "rms": 0.0, "loudness_lufs": None, "first_sound_s": None,
         ({}, {"frames": 44100 * 2}, V.RETRY, [F.WRONG_LENGTH]),
         ({}, {"first_sound_s": 1.6}, V.WARN, [F.ONSET_LAG]),
         ({}, {"first_sound_s": 1.4}, V.PASS, []),
-        ({}, {"first_sound_s": 0.5}, V.WARN, [F.ONSET_LAG]),
+        ({}, {"first_sound_s": 0.5}, V.RETRY, [F.ONSET_LAG]),
+        ({"muted_notes": 1}, {"first_sound_s": 0.5}, V.PASS, []),
         ({"silent_notes": [(1.0, 127)]}, {}, V.WARN, [F.SILENT_NOTES]),
-        ({"tail_cut": True}, {"tail_peak": 0.4}, V.WARN, [F.ENDLESS_NOTE, F.TRUNCATED_TAIL]),
-        ({}, {"tail_peak": 0.01}, V.WARN, [F.TRUNCATED_TAIL]),
-        ({}, {"flat_run_frames": 400}, V.WARN, [F.CLIPPED]),
-        ({}, {"dc": [0.05, 0.0]}, V.WARN, [F.DC_OFFSET]),
-        ({}, {"dc": [0.02, -0.02]}, V.PASS, []),
+        ({"first_audible_note_s": None, "silent_notes": [(1.0, 9)] * 4}, SILENT, V.QUARANTINE, [F.ALL_ZERO, F.SILENT_NOTES]),
+        ({"preset_program": 3}, {}, V.WARN, [F.PRESET_SUBSTITUTED]),
+        ({}, {"frames": 44100 * 40}, V.RETRY, [F.WRONG_LENGTH]),
+        ({"tail_cut": True}, {"tail_peak": 0.4}, V.RETRY, [F.ENDLESS_NOTE]),
+        ({"tail_cut": True}, {"tail_peak": 0.4, "first_sound_s": 2.0}, V.RETRY, [F.ENDLESS_NOTE, F.ONSET_LAG]),
+        ({"tail_cut": True}, {"tail_peak": 0.01}, V.WARN, [F.TRUNCATED_TAIL]),
+        ({"tail_cut": True}, {"tail_peak": 0.0001}, V.PASS, []),
+        ({}, {"tail_peak": 0.4}, V.PASS, []),
+        ({}, {"flat_run_frames": 8}, V.WARN, [F.CLIPPED]),
+        ({}, {"dc": [0.06, 0.0]}, V.WARN, [F.DC_OFFSET]),
+        ({}, {"dc": [0.04, -0.04]}, V.PASS, []),
         ({}, {"flatness": 0.56}, V.WARN, [F.NOISE]),
     ],
 )
@@ -68,7 +82,13 @@ def test_each_fault_has_its_name_and_weight(
 
 @pytest.mark.parametrize(("program", "bank", "findings"), [(0, 0, [F.NOISE]), (122, 0, []), (97, 0, []), (0, 128, [])])
 def test_noise_is_right_for_drums_and_sound_effects(program: int, bank: int, findings: list[F]) -> None:
-    assert judge(report(), measured(flatness=0.56), job(program, bank)).findings == findings
+    played = report(preset_program=program, preset_bank=bank)
+    assert judge(played, measured(flatness=0.56), job(program, bank)).findings == findings
+
+
+def test_a_tail_that_the_plan_wants_short_is_no_endless_note() -> None:
+    short = job().model_copy(update={"tail_max_s": 2.0})
+    assert judge(report(tail_cut=True), measured(tail_peak=0.4), short).findings == [F.TRUNCATED_TAIL]
 
 
 def test_audio_that_another_part_has_too_is_pointed_out_unless_both_are_silent() -> None:

@@ -58,7 +58,7 @@ def test_two_commands_cannot_hold_the_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "error", "message"),
     [
-        (errno.ENOSPC, DiskFullError, "no space left"),
+        (errno.ENOSPC, DiskFullError, "no room"),
         (errno.EROFS, OutputError, "cannot be written"),
         (errno.EACCES, OutputError, "cannot be written"),
         (errno.EIO, OutputError, "cannot use"),

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from farm.ledger import open_ledger
 from farm.ledger.database import Database, journal_mode, parse_url
+from farm.ledger.tx import Tx
 from schemas.errors import DiskFullError, LedgerError
 
 
@@ -35,7 +36,8 @@ def test_every_spelling_of_postgres_gets_the_same_driver(scheme: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "mysql://host/farm", "somewhere", "postgresql://host:port/x"]
+    "address",
+    ["sqlite://", "sqlite:///", "sqlite:///:memory:", "mysql://host/farm", "somewhere", "postgresql://host:port/x"],
 )
 def test_an_address_that_cannot_hold_a_ledger_is_refused_with_a_hint(address: str) -> None:
     with pytest.raises(LedgerError) as error:
@@ -59,7 +61,7 @@ def test_sqlite_is_opened_with_the_settings_that_lose_nothing(tmp_path: Path) ->
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match="missing/x.sqlite cannot be opened"):
+    with pytest.raises(LedgerError, match=r"missing/x\.sqlite cannot be opened"):
         open_ledger(tmp_path / "missing" / "x.sqlite")
 
 
@@ -73,10 +75,10 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_called_by_its_name(tmp_path: Path) -> None:
     database = Database(parse_url(f"sqlite:///{tmp_path / 'x.sqlite'}"))
-    database.write(lambda tx: tx.conn.execute(text("CREATE TABLE filling (a BLOB)")) and None)
+    database.write(lambda tx: [tx.conn.execute(text("CREATE TABLE filling (a BLOB)"))])
 
-    def fill(tx: object) -> None:
-        conn = tx.conn  # type: ignore[attr-defined]
+    def fill(tx: Tx) -> None:
+        conn = tx.conn
         conn.execute(text("PRAGMA max_page_count = 3"))
         conn.execute(text("INSERT INTO filling VALUES (zeroblob(100000))"))
 
@@ -101,5 +103,7 @@ sys.exit(code or ledger.live_slots() != 2)
 
 
 def test_a_child_made_by_fork_leaves_its_parents_connections_alone(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", FORKING, str(tmp_path / "x.sqlite")], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING, str(tmp_path / "x.sqlite")], check=False, capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr) == (0, "")

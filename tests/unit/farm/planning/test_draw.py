@@ -23,13 +23,17 @@ def test_every_part_gets_the_plans_engine_at_its_own_program() -> None:
 
 
 def test_drums_play_from_the_drum_bank_whatever_their_own() -> None:
-    part = split_result("x", parts=1).parts[0].model_copy(update={"is_drum": True, "bank": 7, "program": 25, "channel": 9})
+    part = (
+        split_result("x", parts=1).parts[0].model_copy(update={"is_drum": True, "bank": 7, "program": 25, "channel": 9})
+    )
     stem = draw_stems(plan(), engine_facts(), SplitResult(parts=[part], duration_s=1.0))[0]
     assert (stem.job.patch.bank, stem.job.patch.program, stem.job.patch.is_drum) == (DRUM_BANK, 25, True)
 
 
 def test_the_draw_depends_on_nothing_but_its_arguments() -> None:
-    assert draw_stems(plan(), engine_facts(), split_result("x")) == draw_stems(plan(), engine_facts(), split_result("x"))
+    assert draw_stems(plan(), engine_facts(), split_result("x")) == draw_stems(
+        plan(), engine_facts(), split_result("x")
+    )
 
 
 def test_longer_and_denser_parts_and_higher_rates_are_expected_to_take_longer() -> None:

@@ -37,7 +37,9 @@ def _shape(selection: Selection) -> tuple[object, object]:
         ({}, song_facts("x", notes=0), R.NO_NOTES, "it has no notes"),
     ],
 )
-def test_every_filter_rejects_by_its_own_name(filters: dict[str, object], facts: SongFacts, reason: R, detail: str) -> None:
+def test_every_filter_rejects_by_its_own_name(
+    filters: dict[str, object], facts: SongFacts, reason: R, detail: str
+) -> None:
     wanted = plan(filters={"min_duration_s": 0, "min_parts": 1, **filters})
     selection = select_songs(wanted, [(7, "a.mid", facts)])
     assert selection.chosen == []
@@ -46,7 +48,14 @@ def test_every_filter_rejects_by_its_own_name(filters: dict[str, object], facts:
 
 @pytest.mark.parametrize(
     "filters",
-    [{"min_duration_s": 60}, {"max_duration_s": 60}, {"min_parts": 5}, {"max_parts": 5}, {"min_notes": 100}, {"band": ["Guitar"]}],
+    [
+        {"min_duration_s": 60},
+        {"max_duration_s": 60},
+        {"min_parts": 5},
+        {"max_parts": 5},
+        {"min_notes": 100},
+        {"band": ["Guitar"]},
+    ],
 )
 def test_a_song_that_just_meets_a_filter_is_taken(filters: dict[str, object]) -> None:
     wanted = plan(filters={"min_duration_s": 0, "min_parts": 1, **filters})

@@ -17,7 +17,13 @@ def touch(*paths: Path) -> None:
 
 
 def test_a_folder_gives_midi_of_any_depth_and_case_sorted(tmp_path: Path) -> None:
-    touch(tmp_path / "b/deep/z.MID", tmp_path / "a.midi", tmp_path / "c.Smf", tmp_path / "notes.txt", tmp_path / ".x/h.mid")
+    touch(
+        tmp_path / "b/deep/z.MID",
+        tmp_path / "a.midi",
+        tmp_path / "c.Smf",
+        tmp_path / "notes.txt",
+        tmp_path / ".x/h.mid",
+    )
     assert find_source(tmp_path).paths == ["a.midi", "b/deep/z.MID", "c.Smf"]
 
 

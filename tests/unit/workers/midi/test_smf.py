@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 
@@ -226,7 +227,7 @@ def test_real_songs_hold_the_meta_events_that_mido_reads() -> None:
 
 
 def test_each_damaged_file_is_read_or_refused_by_name() -> None:
-    fates = {}
+    fates: dict[str, int | str] = {}
     for path in corpus.damaged():
         try:
             fates[path.stem] = len(read_midi(path.read_bytes()).events)
@@ -287,10 +288,8 @@ def _mutate(data: bytearray, draw: random.Random) -> None:
 @given(st.binary(max_size=200))
 def test_random_bytes_behind_a_good_header_are_read_or_refused(body: bytes) -> None:
     for data in (smf.file([smf.chunk(b"MTrk", body)]), smf.file([], tracks=1) + body):
-        try:
-            read_midi(data)
-        except MidiError as error:
-            assert error.message
+        with contextlib.suppress(MidiError):
+            assert len(read_midi(data).events) <= len(body)
 
 
 # ---------------------------------------------------------------- writing
@@ -355,6 +354,11 @@ def test_running_status_is_used_where_it_may_be() -> None:
     events = [smf.note_on(tick, 60) for tick in range(10)]
     plain = smf.song(events)
     assert len(write_midi(read_midi(plain))) == len(plain) - 9
+
+
+def test_no_running_status_is_written_across_a_meta_event() -> None:
+    events = [smf.note_on(0, 60), smf.meta(5, 1, b"x"), smf.note_on(9, 62)]
+    assert write_midi(read_midi(smf.song(events))) == smf.song(events)
 
 
 @pytest.mark.parametrize(("tick", "start", "end"), [(5, 10, 20), (25, 0, 20)])

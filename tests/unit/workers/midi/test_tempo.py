@@ -39,7 +39,11 @@ def test_without_a_tempo_a_quarter_note_lasts_half_a_second() -> None:
 def test_tempo_changes_add_up() -> None:
     tempo = _tempo(smf.tempo(0, 60), smf.tempo(960, 240), smf.tempo(1440, 30))
     assert tempo.seconds([480, 960, 1200, 1440, 1920]).tolist() == [1.0, 2.0, 2.125, 2.25, 4.25]
-    assert [(change.time_s, change.bpm) for change in tempo.tempo_changes()] == [(0.0, 60.0), (2.0, 240.0), (2.25, 30.0)]
+    assert [(change.time_s, change.bpm) for change in tempo.tempo_changes()] == [
+        (0.0, 60.0),
+        (2.0, 240.0),
+        (2.25, 30.0),
+    ]
 
 
 def test_a_tempo_that_comes_later_starts_from_the_default() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.errors import DiskFullError, FarmError, StoreError
 from schemas.plan import MixPlan, OutputPlan
-from tests.support.stems import Audio, measure_stem, stem_inputs, write_stem
+from tests.support.stems import Audio, stem_inputs, write_stem
 from workers.audio.files import read_audio, read_info
 from workers.audio.stemfile import StemReader
 from workers.mixing.mix import mix_song
@@ -85,7 +85,7 @@ def test_a_stem_of_another_form_than_the_plan_is_refused(tmp_path: Path) -> None
 def test_a_stem_that_was_measured_otherwise_is_refused(tmp_path: Path) -> None:
     audio = _tone(0.2)
     write_stem(tmp_path / "a", audio)
-    other = StemInput("S00", StemReader(tmp_path / "a"), measure_stem(audio[:-64]))
+    other = StemInput("S00", StemReader(tmp_path / "a"), write_stem(tmp_path / "b", audio[:-64]))
     with pytest.raises(StoreError, match="8820 frames, and 8756 were measured"):
         mix_song([other], MixPlan(), OutputPlan(), tmp_path)
 
@@ -93,8 +93,7 @@ def test_a_stem_that_was_measured_otherwise_is_refused(tmp_path: Path) -> None:
 def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     audio = _tone(0.2)
     audio[5, 1] = np.nan
-    write_stem(tmp_path / "a", audio)
-    measured = measure_stem(_tone(0.2)).model_copy(update={"nonfinite": 1})
+    measured = write_stem(tmp_path / "a", audio)
     with pytest.raises(StoreError, match="1 samples that are NaN or infinite"):
         mix_song([StemInput("S00", StemReader(tmp_path / "a"), measured)], MixPlan(), OutputPlan(), tmp_path)
 

@@ -1,0 +1,157 @@
+"""Verify a whole dataset, its tracks side by side in several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from schemas.dataset import ANNOTATION, DATASET, MANIFEST, SLAKH_PATHS, DatasetRecord, TrackRecord
+from schemas.errors import DatasetError
+from schemas.plan import DatasetPlan
+from workers.verifying.labels import check_labels, read_annotation
+from workers.verifying.onsets import check_onsets
+from workers.verifying.pitch import check_pitch
+from workers.verifying.report import Code, Finding, VerifyReport
+from workers.verifying.sound import check_audio
+from workers.verifying.track import TrackCheck, check_files
+
+#: Sums of seconds may differ by their rounding.
+_SECONDS_TOLERANCE: Final = 1e-3
+
+Progress = Callable[[int, int], None]
+
+
+def verify_dataset(
+    folder: Path, *, fast: bool = False, processes: int | None = None, progress: Progress | None = None
+) -> VerifyReport:
+    """Check everything that a finished dataset claims.
+
+    Args:
+        folder: of the dataset.
+        fast: leave the audio undecoded: files, hashes and labels only.
+        processes: how many tracks are checked at a time; None for one per core.
+        progress: called with (tracks done, tracks) after every track.
+
+    Raises:
+        DatasetError: the folder is no finished dataset.
+    """
+    dataset = _read_dataset(folder)
+    records, findings = _read_manifest(folder)
+    findings += _check_totals(dataset, records)
+    findings += _check_folders(folder, records)
+    present = [record for record in records if (folder / record.track).is_dir()]
+    check = partial(verify_track, folder, plan=dataset.plan, fast=fast)
+    found: dict[str, list[Finding]] = {}
+    for done, (name, of_track) in enumerate(_checked(check, present, processes or os.cpu_count() or 1), start=1):
+        found[name] = of_track
+        if progress is not None:
+            progress(done, len(present))
+    findings += [finding for record in present for finding in found[record.track]]
+    return VerifyReport(dataset=dataset.name, tracks=len(records), fast=fast, ok=not findings, findings=findings)
+
+
+def verify_track(folder: Path, record: TrackRecord, *, plan: DatasetPlan, fast: bool) -> list[Finding]:
+    """Return what is wrong with one track of the dataset in `folder`."""
+    track = TrackCheck(folder / record.track, record, plan)
+    check_files(track)
+    song = read_annotation(track)
+    if song is None:
+        return track.findings
+    check_labels(track, song)
+    if not fast:
+        sounds = check_audio(track, song)
+        for stem in song.stems:
+            if stem.name in sounds:
+                check_onsets(track, stem, sounds[stem.name], song.rate_hz)
+                check_pitch(track, stem, song.rate_hz)
+    return track.findings
+
+
+def _checked(
+    check: Callable[[TrackRecord], list[Finding]], records: list[TrackRecord], processes: int
+) -> Iterator[tuple[str, list[Finding]]]:
+    """Yield the findings of every track as they come; in this process where there is nothing to share out."""
+    if min(processes, len(records)) <= 1:
+        yield from ((record.track, check(record)) for record in records)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(records)), mp_context=context) as pool:
+        names = {pool.submit(check, record): record.track for record in records}
+        for future in as_completed(names):
+            yield names[future], future.result()
+
+
+def _read_dataset(folder: Path) -> DatasetRecord:
+    try:
+        return DatasetRecord.model_validate_json((folder / DATASET).read_bytes())
+    except OSError as error:
+        raise DatasetError(
+            f"{folder} is no finished dataset: {DATASET} cannot be read ({error.strerror})",
+            hint="Name the folder that was given as --out, and let its run end",
+        ) from error
+    except ValidationError as error:
+        raise DatasetError(
+            f"{folder / DATASET} is damaged or of another version: {error.errors()[0]['msg']}"
+        ) from error
+
+
+def _read_manifest(folder: Path) -> tuple[list[TrackRecord], list[Finding]]:
+    try:
+        lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        return [], [_finding(MANIFEST, Code.MANIFEST_INVALID, f"it cannot be read: {error}")]
+    records, findings = {}, []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = TrackRecord.model_validate_json(line)
+        except ValidationError as error:
+            message = f"line {number} is no track record: {error.errors()[0]['msg']}"
+            findings.append(_finding(MANIFEST, Code.MANIFEST_INVALID, message))
+            continue
+        if record.track in records:
+            findings.append(_finding(MANIFEST, Code.MANIFEST_INVALID, f"line {number} repeats {record.track}"))
+        records[record.track] = record
+    return list(records.values()), findings
+
+
+def _check_totals(dataset: DatasetRecord, records: Iterable[TrackRecord]) -> list[Finding]:
+    records = list(records)
+    claims = [
+        ("tracks", dataset.tracks, len(records)),
+        ("seconds", dataset.duration_s, sum(record.duration_s for record in records)),
+        ("seconds of stems", dataset.stem_audio_s, sum(record.stem_audio_s for record in records)),
+    ]
+    findings = []
+    if dataset.plan_sha256 != dataset.plan.plan_hash:
+        findings.append(_finding(DATASET, Code.TOTALS_WRONG, "its plan is not the one whose hash is beside it"))
+    return findings + [
+        _finding(DATASET, Code.TOTALS_WRONG, f"{said} {what}, and the manifest has {found}")
+        for what, said, found in claims
+        if abs(said - found) > _SECONDS_TOLERANCE
+    ]
+
+
+def _check_folders(folder: Path, records: list[TrackRecord]) -> list[Finding]:
+    """Every record has its folder, and every track folder its record."""
+    known = {record.track for record in records}
+    missing = [record.track for record in records if not (folder / record.track).is_dir()]
+    extra = [
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.name not in known and any((path / sign).is_file() for sign in (ANNOTATION, SLAKH_PATHS.sign))
+    ]
+    return [
+        *(_finding("", Code.TRACK_MISSING, "the manifest lists it, and there is no folder", name) for name in missing),
+        *(_finding("", Code.TRACK_EXTRA, "a track's folder that the manifest does not list", name) for name in extra),
+    ]
+
+
+def _finding(file: str, code: Code, message: str, track: str = "") -> Finding:
+    return Finding(track=track, file=file, code=code, message=message)

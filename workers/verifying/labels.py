@@ -1,0 +1,196 @@
+"""Labels without audio: the annotation against its schema, manifest, plan, `metadata.yaml` and MIDI files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from schemas.annotation import Notes, SongAnnotation, StemAnnotation
+from schemas.dataset import ANNOTATION, SLAKH_PATHS
+from schemas.errors import MidiError
+from schemas.gm import DRUM_PROGRAM
+from workers.midi.notes import read_notes
+from workers.midi.smf import read_midi
+from workers.verifying.report import Code
+from workers.verifying.track import TrackCheck
+
+#: Times of annotation and MIDI may differ by the rounding of either, seconds.
+TIME_TOLERANCE_S: Final = 2e-6
+#: Loudness, gain and target may miss each other by their rounding, dB.
+GAIN_TOLERANCE_DB: Final = 0.01
+
+
+def read_annotation(track: TrackCheck) -> SongAnnotation | None:
+    """Read a track's annotation; None, and a finding, where it is not of the published schema."""
+    if not track.has(ANNOTATION):
+        return None
+    try:
+        song = SongAnnotation.model_validate_json((track.folder / ANNOTATION).read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        track.add(ANNOTATION, Code.ANNOTATION_INVALID, f"{where}: {first['msg']} ({error.error_count()} errors)")
+        return None
+    uneven = [stem.name for stem in song.stems if len({len(column) for column in _columns(stem.notes)}) > 1]
+    if uneven:
+        track.add(ANNOTATION, Code.ANNOTATION_INVALID, f"the columns of notes of {uneven} differ in length")
+        return None
+    return song
+
+
+def check_labels(track: TrackCheck, song: SongAnnotation) -> None:
+    """Check all that the annotation says which needs no audio."""
+    _check_song(track, song)
+    for message in _outside(song):
+        track.add(ANNOTATION, Code.ANNOTATION_OUTSIDE, message)
+    for stem in song.stems:
+        _check_gain(track, song, stem)
+        _check_notes(track, song, stem)
+    _check_metadata(track, song)
+
+
+def _columns(notes: Notes) -> list[list[Any]]:
+    return [notes.onset_s, notes.offset_s, notes.key_off_s, notes.pitch, notes.velocity, notes.bent, notes.sounding]
+
+
+def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
+    record, output = track.record, track.plan.output
+    claims: list[tuple[str, object, object]] = [
+        ("track", song.track, record.track),
+        ("song", song.provenance.song_sha256, record.song_sha256),
+        ("source", song.provenance.source, record.source),
+        ("seconds", song.duration_s, record.duration_s),
+        ("stems", len(song.stems), record.stems),
+        ("notes", sum(len(stem.notes.pitch) for stem in song.stems), record.notes),
+        ("rate", song.rate_hz, output.rate_hz),
+        ("channels", song.channels, output.channels),
+        ("plan", song.provenance.plan_sha256, track.plan.plan_hash),
+        ("seed", song.provenance.seed, track.plan.seed),
+        ("seconds of its frames", song.duration_s, round(song.frames / song.rate_hz, 6)),
+    ]
+    for what, said, expected in claims:
+        if said != expected:
+            track.add(ANNOTATION, Code.ANNOTATION_DIFFERS, f"{what}: {said!r}, and {expected!r} was promised")
+    if all(file.sha256 != record.song_sha256 for file in record.files):
+        track.add(SLAKH_PATHS.source_midi, Code.ANNOTATION_DIFFERS, "no file of the track is the song it was made from")
+    for file in [song.mix.audio, *(path for stem in song.stems for path in (stem.audio, stem.midi) if path)]:
+        if all(known.path != file for known in record.files):
+            track.add(file, Code.ANNOTATION_DIFFERS, "the annotation names it, and the manifest does not")
+
+
+def _outside(song: SongAnnotation) -> Iterator[str]:
+    """Yield a message for every list that has a time outside the audio, out of order, or an empty interval."""
+    end_s = song.duration_s
+    points = {
+        "tempo": [item.time_s for item in song.tempo],
+        "meters": [item.time_s for item in song.meters],
+        "keys": [item.time_s for item in song.keys],
+        "beats": [item.time_s for item in song.beats],
+        "downbeats_s": song.downbeats_s,
+        **{f"{stem.name}.notes.onset_s": stem.notes.onset_s for stem in song.stems},
+    }
+    for name, times in points.items():
+        if any(not 0.0 <= time_s <= end_s for time_s in times):
+            yield f"{name}: a time outside the audio of {end_s} s"
+        elif times != sorted(times):
+            yield f"{name}: not in the order of time"
+    for stem in song.stems:
+        notes = stem.notes
+        onsets = np.array(notes.onset_s)
+        for name, ends in (("offset_s", np.array(notes.offset_s)), ("key_off_s", np.array(notes.key_off_s))):
+            if np.any(ends < onsets) or np.any(ends > end_s):
+                yield f"{stem.name}.notes.{name}: a release before its onset or after the audio"
+        if any(not 0.0 <= start_s < stop_s <= end_s for start_s, stop_s in stem.active_regions):
+            yield f"{stem.name}.active_regions: a region outside the audio or of no length"
+
+
+def _check_gain(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -> None:
+    """Raw loudness, gain and published loudness add up, and the gain is match plus common gain."""
+    if stem.audio is None:
+        return
+    common_db, target_lufs = song.mix.common_gain_db, track.plan.mix.stem_lufs
+    if stem.loudness_lufs is None or stem.published_loudness_lufs is None:
+        expected_db = common_db
+        if not stem.silent or stem.loudness_lufs != stem.published_loudness_lufs:
+            track.add(ANNOTATION, Code.GAIN_WRONG, f"{stem.name}: without loudness, and not silent")
+    else:
+        expected_db = target_lufs - stem.loudness_lufs + common_db
+        if abs(stem.loudness_lufs + stem.gain_db - stem.published_loudness_lufs) > GAIN_TOLERANCE_DB:
+            track.add(ANNOTATION, Code.GAIN_WRONG, f"{stem.name}: loudness and gain do not give the published loudness")
+    if abs(stem.gain_db - expected_db) > GAIN_TOLERANCE_DB or common_db > 0.0:
+        track.add(
+            ANNOTATION,
+            Code.GAIN_WRONG,
+            f"{stem.name}: {stem.gain_db:.3f} dB, and {expected_db:.3f} dB were to be applied",
+        )
+
+
+def _check_notes(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -> None:
+    """The notes are those of the stem's MIDI file: number, onsets, releases, pitches, velocities, bends."""
+    if not track.has(stem.midi):
+        return
+    try:
+        table = read_notes(read_midi((track.folder / stem.midi).read_bytes()))
+    except MidiError as error:
+        track.add(stem.midi, Code.NOTES_DIFFER, f"no MIDI file: {error.message}")
+        return
+    if len(table) != len(stem.notes.pitch):
+        message = f"{len(table)} notes, and {len(stem.notes.pitch)} in the annotation of {stem.name}"
+        track.add(stem.midi, Code.NOTES_DIFFER, message)
+        return
+    end_s = song.duration_s
+    times = [
+        ("onsets", table.onset_s, stem.notes.onset_s),
+        ("releases", np.minimum(table.offset_s, end_s), stem.notes.offset_s),
+        ("key releases", np.minimum(table.key_off_s, end_s), stem.notes.key_off_s),
+    ]
+    numbers: list[tuple[str, NDArray[Any], Sequence[int]]] = [
+        ("pitches", table.pitch, stem.notes.pitch),
+        ("velocities", table.velocity, stem.notes.velocity),
+        ("bends", table.bent, stem.notes.bent),
+    ]
+    other = [name for name, mine, said in times if np.any(np.abs(mine - np.array(said)) > TIME_TOLERANCE_S)]
+    other += [name for name, mine, said in numbers if not np.array_equal(mine, said)]
+    if other:
+        track.add(stem.midi, Code.NOTES_DIFFER, f"other {', '.join(other)} than in the annotation of {stem.name}")
+
+
+def _check_metadata(track: TrackCheck, song: SongAnnotation) -> None:
+    """Slakh's metadata.yaml, where the layout has one, says what the annotation says."""
+    file = SLAKH_PATHS.sign
+    if not track.has(file):
+        return
+    try:
+        metadata = yaml.safe_load((track.folder / file).read_text(encoding="utf-8"))
+        claims = list(_metadata_claims(metadata, song, track))
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+        track.add(file, Code.METADATA_DIFFERS, f"not of Slakh's form: {type(error).__name__} {error}")
+        return
+    for where, said, expected in claims:
+        if said != expected:
+            track.add(file, Code.METADATA_DIFFERS, f"{where}: {said!r}, and the annotation says {expected!r}")
+
+
+def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> Iterator[tuple[str, object, object]]:
+    yield "stems", sorted(metadata["stems"]), sorted(stem.name for stem in song.stems)
+    yield "normalization_factor", metadata["normalization_factor"], track.plan.mix.stem_lufs
+    yield "target_peak", metadata["target_peak"], track.plan.mix.ceiling_db
+    yield "overall_gain", round(metadata["overall_gain"], 6), round(10 ** (song.mix.common_gain_db / 20), 6)
+    for stem in song.stems:
+        said = metadata["stems"].get(stem.name, {})
+        expected = {
+            "inst_class": stem.inst_class,
+            "is_drum": stem.is_drum,
+            "program_num": DRUM_PROGRAM if stem.is_drum else stem.program,
+            "midi_program_name": stem.program_name,
+            "plugin_name": stem.patch,
+            "audio_rendered": stem.audio is not None,
+            "integrated_loudness": stem.loudness_lufs,
+        }
+        for key, value in expected.items():
+            yield f"stems.{stem.name}.{key}", said.get(key), value

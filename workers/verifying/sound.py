@@ -1,0 +1,222 @@
+"""Published audio: form, exact sum, loudness, peaks and active regions; all files of a track are read side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.annotation import SongAnnotation, StemAnnotation
+from schemas.errors import DatasetError
+from workers.audio.files import Block, read_blocks, read_info
+from workers.audio.levels import HOP_FRAMES, SOUND_FLOOR
+from workers.audio.meter import LoudnessMeter
+from workers.audio.truepeak import TruePeakMeter
+from workers.verifying.report import Code
+from workers.verifying.track import TrackCheck
+
+#: Frames of one entry of an envelope: the grid on which the engine starts notes.
+GRID_FRAMES: Final = 64
+#: Frames that are read at once; a multiple of hop and grid.
+_BLOCK_FRAMES: Final = 1 << 16
+
+LOUDNESS_TOLERANCE_LU: Final = 0.1
+PEAK_TOLERANCE_DB: Final = 0.01
+TRUE_PEAK_TOLERANCE_DB: Final = 0.05
+#: Float stems sum to the mix within this, 1.0 being full scale; integers sum exactly.
+FLOAT_SUM_TOLERANCE: Final = 1e-6
+#: The stem's loudness is gated at -70 LUFS; this near to it a stem may be called silent or not.
+_SILENT_LUFS: Final = -69.5
+#: Active regions reach down to 60 dB under the peak; levels this near to that may lie in one or not.
+_REGION_DB: Final = 60.0
+_REGION_TOLERANCE_DB: Final = 3.0
+
+
+@dataclass
+class FileSound:
+    """What one file sounded like. Levels are linear, 1.0 is full scale."""
+
+    step: float  #: distance of two levels of its integers; 0 for floats
+    peak: float = 0.0
+    true_peak: float = 0.0
+    loudness_lufs: float | None = None
+    envelope: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))  #: peaks of `GRID_FRAMES`
+
+
+def check_audio(track: TrackCheck, song: SongAnnotation) -> dict[str, FileSound]:
+    """Check every audio file of a track; return what each readable stem sounded like, by the stem's name."""
+    stems = {stem.audio: stem for stem in song.stems if stem.audio is not None}
+    files = [file for file in [*stems, song.mix.audio] if track.has(file) and _check_form(track, song, file)]
+    sounds = _read_side_by_side(track, song, files, complete=len(files) == len(stems) + 1)
+    for file, sound in sounds.items():
+        if file in stems:
+            stem = stems[file]
+            _check_levels(track, file, sound, stem.peak_dbfs, stem.published_loudness_lufs)
+            _check_regions(track, song, stem, sound)
+        else:
+            _check_levels(track, file, sound, song.mix.peak_dbfs, song.mix.loudness_lufs)
+            _check_true_peak(track, song, sound)
+    return {stems[file].name: sound for file, sound in sounds.items() if file in stems}
+
+
+def _check_form(track: TrackCheck, song: SongAnnotation, file: str) -> bool:
+    output = track.plan.output
+    try:
+        info = read_info(track.folder / file)
+    except DatasetError as error:
+        track.add(file, Code.AUDIO_UNREADABLE, error.message)
+        return False
+    expected = (song.frames, output.rate_hz, output.channels, output.bits)
+    for what, found, promised in zip(("frames", "Hz", "channels", "bits"), info, expected, strict=True):
+        if found != promised:
+            track.add(file, Code.AUDIO_FORM, f"{found} {what}, and {promised} were promised")
+    return tuple(info) == expected
+
+
+def _read_side_by_side(
+    track: TrackCheck, song: SongAnnotation, files: list[str], *, complete: bool
+) -> dict[str, FileSound]:
+    """Read all files block by block; check the sum where all are there and whole."""
+    gauges = {file: _Gauge(track, is_mix=file == song.mix.audio) for file in files}
+    blocks = {file: _blocks(track, file) for file in files}
+    wrong_frames, first = 0, 0
+    for start in range(0, song.frames, _BLOCK_FRAMES):
+        now = {file: next(reader, None) for file, reader in blocks.items()}
+        broken = {file for file, block in now.items() if block is None}
+        complete = complete and not broken
+        for file in broken:
+            del gauges[file], blocks[file]
+        for file, block in now.items():
+            if block is not None:
+                gauges[file].push(block)
+        if complete:
+            wrong = _wrong_sum({file: block for file, block in now.items() if block is not None}, song.mix.audio)
+            if len(wrong) and not wrong_frames:
+                first = start + int(wrong[0])
+            wrong_frames += len(wrong)
+    if wrong_frames:
+        seconds = first / song.rate_hz
+        track.add(
+            song.mix.audio,
+            Code.NOT_THE_SUM,
+            f"{wrong_frames} frames are not the sum of the stems, from {seconds:.3f} s on",
+        )
+    return {file: gauge.finish() for file, gauge in gauges.items()}
+
+
+def _blocks(track: TrackCheck, file: str) -> Iterator[Block]:
+    """Yield the blocks of a file; a finding ends it where it cannot be read."""
+    try:
+        yield from read_blocks(track.folder / file, _BLOCK_FRAMES)
+    except DatasetError as error:
+        track.add(file, Code.AUDIO_UNREADABLE, error.message)
+
+
+def _wrong_sum(blocks: Mapping[str, Block], mix_file: str) -> NDArray[np.intp]:
+    """Return the frames of a block at which the stems do not sum to the mix."""
+    mix = blocks[mix_file]
+    wide: Any = np.float64 if mix.dtype == np.float32 else np.int64
+    total = np.zeros(mix.shape, dtype=wide)
+    for file, block in blocks.items():
+        if file != mix_file:
+            total += block
+    tolerance = FLOAT_SUM_TOLERANCE if mix.dtype == np.float32 else 0
+    return np.flatnonzero((np.abs(total - mix) > tolerance).any(axis=1))
+
+
+class _Gauge:
+    """Measures one file while it is read."""
+
+    def __init__(self, track: TrackCheck, *, is_mix: bool) -> None:
+        output = track.plan.output
+        self._step = 0.0 if output.bits == 32 else 2.0 ** (1 - output.bits)
+        self._loudness = LoudnessMeter(output.rate_hz, output.channels)
+        ceiling = 10.0 ** (track.plan.mix.ceiling_db / 20.0)
+        self._true_peak: TruePeakMeter | None = None
+        if is_mix or track.plan.mix.peak == "true":
+            self._true_peak = TruePeakMeter(output.channels, floor=0.0 if is_mix else ceiling)
+        self._envelope: list[NDArray[np.float32]] = []
+
+    def push(self, block: Block) -> None:
+        level = block.astype(np.float32, copy=False)
+        if self._step:
+            level = level * np.float32(self._step)
+        frames = -(-len(level) // GRID_FRAMES) * GRID_FRAMES
+        magnitude = np.zeros((frames, level.shape[1]), dtype=np.float32)
+        np.abs(level, out=magnitude[: len(level)])
+        peaks = magnitude.reshape(frames // GRID_FRAMES, -1).max(axis=1)
+        self._envelope.append(peaks)
+        if peaks.any():
+            self._loudness.write(level)
+            if self._true_peak is not None:
+                self._true_peak.push(level)
+        else:
+            self._loudness.silence(len(level))
+            if self._true_peak is not None:
+                self._true_peak.silence()
+
+    def finish(self) -> FileSound:
+        envelope = np.concatenate([np.zeros(0, np.float32), *self._envelope])
+        true_peak = 0.0
+        if self._true_peak is not None:
+            self._true_peak.silence()
+            true_peak = self._true_peak.peak
+        peak = float(envelope.max(initial=0.0))
+        return FileSound(self._step, peak, true_peak, self._loudness.integrated(), envelope)
+
+
+def _check_levels(
+    track: TrackCheck, file: str, sound: FileSound, peak_dbfs: float | None, loudness_lufs: float | None
+) -> None:
+    ceiling_db = track.plan.mix.ceiling_db
+    found_db = _decibels(sound.peak)
+    if (found_db is None) != (peak_dbfs is None) or (
+        found_db is not None and peak_dbfs is not None and abs(found_db - peak_dbfs) > PEAK_TOLERANCE_DB
+    ):
+        track.add(file, Code.PEAK_WRONG, f"its peak is {_text(found_db)} dBFS, and {_text(peak_dbfs)} is written down")
+    highest_db = _decibels(max(sound.peak, sound.true_peak) if track.plan.mix.peak == "true" else sound.peak)
+    if highest_db is not None and highest_db > ceiling_db + 1e-4:
+        track.add(file, Code.OVER_CEILING, f"its peak of {highest_db:.3f} dB is over the ceiling of {ceiling_db} dB")
+    found_lufs = sound.loudness_lufs
+    if found_lufs is None or loudness_lufs is None:
+        wrong = max(found_lufs or -np.inf, loudness_lufs or -np.inf) > _SILENT_LUFS
+    else:
+        wrong = abs(found_lufs - loudness_lufs) > LOUDNESS_TOLERANCE_LU
+    if wrong:
+        message = f"its loudness is {_text(found_lufs)} LUFS, and {_text(loudness_lufs)} is written down"
+        track.add(file, Code.LOUDNESS_WRONG, message)
+
+
+def _check_true_peak(track: TrackCheck, song: SongAnnotation, sound: FileSound) -> None:
+    said_db, found_db = song.mix.true_peak_dbtp, _decibels(max(sound.peak, sound.true_peak))
+    if said_db is not None and (found_db is None or abs(found_db - said_db) > TRUE_PEAK_TOLERANCE_DB):
+        message = f"its true peak is {_text(found_db)} dBTP, and {said_db:.3f} is written down"
+        track.add(song.mix.audio, Code.PEAK_WRONG, message)
+
+
+def _check_regions(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation, sound: FileSound) -> None:
+    """Every hop in an active region sounds, every other is quiet; levels near the limit may be either."""
+    peaks = np.maximum.reduceat(sound.envelope, np.arange(0, len(sound.envelope), HOP_FRAMES // GRID_FRAMES))
+    hop_s = HOP_FRAMES / song.rate_hz
+    claimed = np.zeros(len(peaks), dtype=bool)
+    for start_s, end_s in stem.active_regions:
+        claimed[round(start_s / hop_s) : -int(-(end_s - 1e-5) // hop_s)] = True
+    floor = SOUND_FLOOR * 10.0 ** (stem.gain_db / 20.0)
+    quiet = sound.peak * 10.0 ** (-(_REGION_DB + _REGION_TOLERANCE_DB) / 20.0) - sound.step
+    loud = max(sound.peak * 10.0 ** (-(_REGION_DB - _REGION_TOLERANCE_DB) / 20.0), 1.5 * floor) + sound.step
+    for wrong, what in ((claimed & (peaks < quiet), "no sound inside"), (~claimed & (peaks > loud), "sound outside")):
+        if wrong.any():
+            first_s, seconds = float(np.argmax(wrong)) * hop_s, float(wrong.sum()) * hop_s
+            message = f"{seconds:.3f} s with {what} the active regions, the first at {first_s:.3f} s"
+            track.add(str(stem.audio), Code.REGIONS_WRONG, message)
+
+
+def _decibels(level: float) -> float | None:
+    return None if level <= 0.0 else 20.0 * float(np.log10(level))
+
+
+def _text(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"

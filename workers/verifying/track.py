@@ -1,0 +1,53 @@
+"""One track under verification: where it lies, what the manifest and the plan promise, and what was found."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schemas.dataset import TrackRecord
+from schemas.plan import DatasetPlan
+from workers.verifying.report import Code, Finding
+
+
+@dataclass
+class TrackCheck:
+    """Collects the findings of one track."""
+
+    folder: Path
+    record: TrackRecord
+    plan: DatasetPlan
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, file: str, code: Code, message: str) -> None:
+        """Note a finding."""
+        self.findings.append(Finding(track=self.record.track, file=file, code=code, message=message))
+
+    def has(self, file: str) -> bool:
+        """Whether the manifest lists the file and it is there."""
+        return any(known.path == file for known in self.record.files) and (self.folder / file).is_file()
+
+
+def check_files(track: TrackCheck) -> None:
+    """Compare the files of a track's folder with the manifest: which, how large, and what they hold (SHA-256)."""
+    for known in track.record.files:
+        path = track.folder / known.path
+        if not path.is_file():
+            track.add(known.path, Code.FILE_MISSING, "the manifest lists it, and it is not there")
+            continue
+        size_bytes = path.stat().st_size
+        if size_bytes != known.size_bytes:
+            track.add(known.path, Code.FILE_SIZE, f"{size_bytes} bytes, and the manifest says {known.size_bytes}")
+        elif _sha256(path) != known.sha256:
+            track.add(known.path, Code.FILE_HASH, "its content is not that of the manifest (SHA-256)")
+    listed = {known.path for known in track.record.files}
+    for path in sorted(track.folder.rglob("*")):
+        relative = path.relative_to(track.folder).as_posix()
+        if not path.is_dir() and relative not in listed:
+            track.add(relative, Code.FILE_EXTRA, "the manifest does not list it")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
