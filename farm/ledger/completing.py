@@ -61,7 +61,10 @@ def scan(tx: Tx, task: TaskRef, results: Sequence[ScanResult]) -> bool:
         return hold is not Hold.LOST
     wanted = [file_id for file_id, _ in scan_batch(tx.conn, task.task_id)]
     if sorted(result.file_id for result in results) != wanted:
-        raise LedgerError(f"scan {task.task_id} did not return one result for each of its {len(wanted)} files")
+        raise LedgerError(
+            f"scan {task.task_id} did not bring one result for each of its {len(wanted)} files",
+            hint="Report on every file that task_files lists, and on no other",
+        )
     end_task(tx, task, TaskState.DONE)
     for result in results:
         if result.facts is None:

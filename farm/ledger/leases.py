@@ -94,17 +94,19 @@ def _leases(conn: Connection, ids: Sequence[int]) -> list[StemLease]:
     )
     by_id = {row.id: row for row in rows}
     finished = _finished(conn, {row.song_id for row in by_id.values()})
-    return [_lease(by_id[stem_id], finished) for stem_id in ids]
+    return [_lease(by_id[stem_id], finished[by_id[stem_id].song_id]) for stem_id in ids]
 
 
-def _finished(conn: Connection, song_ids: set[int]) -> list[tuple[int, str, str | None]]:
+def _finished(conn: Connection, song_ids: set[int]) -> dict[int, list[tuple[str, str | None]]]:
     query = select(StemRow.song_id, StemRow.midi_sha256, StemRow.data_hash)
-    rows = conn.execute(query.where(StemRow.song_id.in_(song_ids), STEM_DONE))
-    return [(row.song_id, row.midi_sha256, row.data_hash) for row in rows]
+    finished: dict[int, list[tuple[str, str | None]]] = {song_id: [] for song_id in song_ids}
+    for row in conn.execute(query.where(StemRow.song_id.in_(song_ids), STEM_DONE)):
+        finished[row.song_id].append((row.midi_sha256, row.data_hash))
+    return finished
 
 
-def _lease(row: Any, finished: Sequence[tuple[int, str, str | None]]) -> StemLease:
-    others = {data for song, midi, data in finished if song == row.song_id and midi != row.midi_sha256 and data}
+def _lease(row: Any, finished: Sequence[tuple[str, str | None]]) -> StemLease:
+    others = {data for midi, data in finished if midi != row.midi_sha256 and data is not None}
     return StemLease(
         stem_id=row.id,
         epoch=row.epoch,

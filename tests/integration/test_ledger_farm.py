@@ -6,6 +6,8 @@ import random
 import threading
 from collections import Counter
 
+import pytest
+
 from farm.ledger import Ledger, SlotRef
 from farm.ledger.models import AttemptRow, SongRow, StemRow, TaskRow
 from schemas.states import SongState, StemState, SubmissionState, TaskState
@@ -83,6 +85,7 @@ class _Farm:
         self._ledger.expire_host_slots("here", live_pids=living or [1])
 
 
+@pytest.mark.slow
 def test_every_song_is_done_exactly_once_whatever_dies(ledger: Ledger) -> None:
     number = submit(ledger, [f"{index:03d}.mid" for index in range(SONGS)])
     finished: list[int] = []

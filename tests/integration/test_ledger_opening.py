@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from tests.support.ledgers import Worker, run_to_end, submit
 
 OPEN = """
 import sys
+import threading
 from farm.ledger import open_ledger
 ledger = open_ledger(sys.argv[1])
 ledger.register_slot("here", 1, "fluidsynth")
@@ -116,3 +119,30 @@ def test_alembics_own_command_line_works_on_a_url(empty_url: str, tmp_path: Path
     run = [sys.executable, "-c", "from alembic.config import main; main()", "-c", str(settings), "upgrade", "head"]
     subprocess.run(run, check=True, capture_output=True, timeout=60)
     open_ledger(empty_url).close()
+
+
+def test_a_connection_that_the_server_cuts_is_made_anew(postgres_url: str) -> None:
+    ledger = open_ledger(postgres_url, patience_s=20)
+    slot = ledger.register_slot("here", 1, "fluidsynth")
+    server = Database(parse_url(postgres_url))
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    for _ in range(3):
+        server.write(lambda tx: [tx.conn.execute(text(cut))])
+        assert ledger.heartbeat(slot, None)
+        server.write(lambda tx: [tx.conn.execute(text(cut))])
+        assert ledger.live_slots() == 1
+    server.close()
+    ledger.close()
+
+
+def test_a_ledger_waits_while_another_program_writes(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = open_ledger(path)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.3, other.execute, ["COMMIT"])
+    timer.start()
+    assert ledger.register_slot("here", 1, "fluidsynth").id == 1
+    timer.join()
+    other.close()
+    ledger.close()

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from farm.ledger import Ledger, StemLease, open_ledger
 from farm.ledger.models import StemRow, TaskRow
@@ -98,7 +98,6 @@ def test_processes_that_lease_at_once_get_disjoint_stems(ledger: Ledger, ledger_
         process.stdin.flush()
     taken = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
     assert sorted(taken[0] + taken[1]) == [row.id for row in rows(ledger, StemRow.id)]
-    assert all(taken), "each got its share"
     assert_counters_are_true(ledger)
 
 

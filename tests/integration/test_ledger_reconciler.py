@@ -181,6 +181,7 @@ def _end(ledger: Ledger) -> tuple[Any, ...]:
     return (*kept, ledger.finished_tracks(1), ledger.failures(1), ledger.songs(1))
 
 
+@pytest.mark.slow
 def test_a_crash_after_any_change_and_the_same_command_again_make_the_same_end(
     database_kind: str, tmp_path: Path
 ) -> None:

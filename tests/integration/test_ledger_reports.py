@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from farm.ledger import Ledger
+from farm.ledger.models import SongRow, StemRow
 from schemas.states import FailureReason, SongState, SubmissionState, TaskKind
-from tests.support.ledgers import Worker, commit_of, plan, reconciler, rendering, run_to_end, submit
+from tests.support.ledgers import Worker, commit_of, plan, reconciler, rendering, rows, run_to_end, split_result, submit
 
 
 def test_the_status_follows_a_submission_through_its_life(ledger: Ledger) -> None:
@@ -126,3 +127,20 @@ def test_the_counts_of_one_submission_are_not_those_of_another(ledger: Ledger) -
     assert reconciler(ledger).tick().admitted in (0, 1)
     assert (ledger.status(one).songs_done, ledger.status(two).songs_total, ledger.status(two).stems) == (2, 1, {})
     assert [(song.source, song.state) for song in ledger.songs(two)] == [("x.mid", SongState.SPLITTING)]
+
+
+def test_the_store_learns_which_renders_unfinished_songs_still_need(ledger: Ledger) -> None:
+    number = submit(ledger, ["a.mid", "b.mid"])
+    worker, chief = Worker(ledger), reconciler(ledger)
+    worker.work()
+    for _ in range(2):
+        chief.tick()
+    while (task := worker.claim(TaskKind.SPLIT)) is not None:
+        ledger.complete_split(task, split_result("the same", parts=2))
+    chief.tick()
+    one, two = (row.id for row in rows(ledger, SongRow.id))
+    shared = {row.spec_hash for row in rows(ledger, StemRow.spec_hash)}
+    assert len(shared) == 2
+    assert ledger.specs_in_use(one) == ledger.specs_in_use(two) == shared
+    run_to_end(ledger, worker, number, chief)
+    assert ledger.specs_in_use(one) == set()

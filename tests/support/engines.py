@@ -93,7 +93,7 @@ def add_up(stems: list[Audio]) -> NDArray[np.float64]:
 
 
 class Misbehaving(Engine):
-    """An engine that does what the patch's program says: it plays one second, or fails in one way or another."""
+    """An engine that does what the patch's program says: it plays two seconds at once, or fails in one way or another."""
 
     name = "misbehaving"
     PLAYS, CRASHES, HANGS, STOPS, RAISES, EATS_MEMORY, PRINTS, HANGS_IN_LOAD, LEAKS, TALKS_AND_DIES = range(10)
@@ -118,11 +118,12 @@ class Misbehaving(Engine):
             time.sleep(60)
 
     def _render(self, job: RenderJob, midi: bytes, sink: BlockSink) -> EngineReport:
-        sink.expect(job.rate_hz)
+        sink.expect(2 * job.rate_hz)
         block = np.full((4096, job.channels), 0.25, np.float32)
         sink.write(block)
         self._misbehave(job.patch.program, sink, block)
-        sink.write(block)
+        for _ in range(2 * job.rate_hz // 4096):
+            sink.write(block)
         return EngineReport(preset_name="Test", preset_bank=0, preset_program=0, notes=1)
 
     def _misbehave(self, program: int, sink: BlockSink, block: Audio) -> None:

@@ -61,7 +61,7 @@ STEREO: Final = 20
 NARROW_KEYS: Final = (60, 72)
 
 
-def test_presets() -> list[Preset]:
+def standard_presets() -> list[Preset]:
     """Return presets in which everything is known; A4 (69) sounds at 440 Hz in all that are tuned."""
     tone = sine()  # 440 whole periods: its loop is seamless
     decay = sine(0.5) * np.exp(-np.arange(RATE_HZ // 2) / 4000.0)
@@ -96,7 +96,7 @@ def test_presets() -> list[Preset]:
 
 def write_soundfont(path: Path, presets: list[Preset] | None = None) -> Path:
     """Write a soundfont; returns its path."""
-    made = sorted(presets or test_presets(), key=lambda preset: (preset.bank, preset.program))
+    made = sorted(presets or standard_presets(), key=lambda preset: (preset.bank, preset.program))
     zones = [zone for preset in made for zone in preset.zones]
     info = _list(b"INFO", [(b"ifil", struct.pack("<HH", 2, 1)), (b"isng", b"EMU8000\0"), (b"INAM", b"Tests\0")])
     pcm = [np.concatenate([zone.sample, np.zeros(_GAP_FRAMES)]) for zone in zones]

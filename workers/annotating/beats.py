@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, TypeVar
 
 from schemas.annotation import Beat, KeySignature, Meter, TempoChange
@@ -27,8 +28,13 @@ class SongTime(NamedTuple):
         return [beat.time_s for beat in self.beats if beat.position == 1]
 
 
-def song_time(source_midi: bytes, *, duration_s: float) -> SongTime:
+def song_time(source_midi: bytes, *, duration_s: float, music_s: float = math.inf) -> SongTime:
     """Read the tempo map of a song's MIDI file.
+
+    Args:
+        source_midi: the file.
+        duration_s: length of the audio: nothing is later.
+        music_s: end of the last note: where nobody plays any more there is no beat.
 
     Raises:
         MidiError: the file is damaged, or has more beats than any song.
@@ -39,7 +45,7 @@ def song_time(source_midi: bytes, *, duration_s: float) -> SongTime:
         tempo=_inside(tempo, duration_s),
         meters=_inside(tempo_map.meters(), duration_s),
         keys=_inside(tempo_map.keys(), duration_s),
-        beats=_inside(tempo_map.beats_until(duration_s), duration_s),
+        beats=_inside(tempo_map.beats_until(min(music_s, duration_s)), duration_s),
     )
 
 

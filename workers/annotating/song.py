@@ -24,8 +24,6 @@ from workers.annotating.notes import TIME_DIGITS, stem_notes
 TIMING_GRID_FRAMES: Final = 64
 #: A finding of stems that were given up; their MIDI is published, and they have no audio.
 DROPPED: Final = "dropped"
-#: A finding of stems that another preset plays than the one that the MIDI asks for.
-PRESET_REPLACED: Final = "preset_replaced"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def annotate_song(
     """
     duration_s = round(mix.frames / mix.rate_hz, TIME_DIGITS)
     _check_agreement(split, stems, mix)
-    time = song_time(source_midi, duration_s=duration_s)
+    time = song_time(source_midi, duration_s=duration_s, music_s=split.duration_s)
     mixed = {record.name: record for record in mix.stems}
     return SongAnnotation(
         track=song.name,
@@ -154,11 +152,7 @@ def _regions(regions: Sequence[tuple[float, float]], duration_s: float) -> list[
 def _findings(stem: RenderedStem) -> list[str]:
     if stem.result is None:
         return [DROPPED]
-    report, part = stem.result.engine, stem.part
-    findings = [finding.value for finding in stem.result.verdict.findings]
-    if (report.preset_bank, report.preset_program) != (part.bank, part.program):
-        findings.append(PRESET_REPLACED)
-    return findings
+    return [finding.value for finding in stem.result.verdict.findings]
 
 
 def _provenance(song: SongSpec, plan: DatasetPlan, facts: EngineFacts, source_midi: bytes) -> Provenance:

@@ -10,7 +10,7 @@ import errno
 import hashlib
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -119,15 +119,17 @@ class AudioWriter(ABC):
 
 
 class FlacWriter(AudioWriter):
-    """A FLAC file of 16 or 24 bits; `md5` also keeps the MD5 of the samples in its header, for one more pass."""
+    """A FLAC file of 16 or 24 bits; `md5` has the MD5 of the samples in its header.
+
+    The header is completed last, hence the file is read once more for its hash, mostly from memory.
+    """
 
     def __init__(self, path: Path, *, bits: int, rate_hz: int, channels: int, frames: int, md5: bool = False) -> None:
         self._encoder = FlacEncoder(
             self._put, rate_hz=rate_hz, channels=channels, bits=bits, frames=frames, md5=md5
         )  # before the file is made, since it may refuse
         super().__init__(path, frames=frames)
-        self._md5 = md5
-        self._put(self._encoder.header())
+        self._put(bytes(self._encoder.header_bytes))
 
     def _write(self, block: Block) -> None:
         self._encoder.write(block)  # type: ignore[arg-type]
@@ -135,13 +137,17 @@ class FlacWriter(AudioWriter):
     def _silence(self, frames: int) -> None:
         self._encoder.silence(frames)
 
+    def _put(self, data: bytes | memoryview) -> None:
+        self._file.write(data)
+        self._size += len(data)
+
     def _finish(self) -> None:
         self._encoder.close()
-        if self._md5:
-            self._file.seek(0)
-            self._file.write(self._encoder.header())
-            self._file.flush()
-            self._hash = hashlib.sha256(self._path.read_bytes())
+        self._file.seek(0)
+        self._file.write(self._encoder.header())
+        self._file.flush()
+        with self._path.open("rb") as whole:
+            self._hash = hashlib.file_digest(whole, "sha256")
 
     def _release(self) -> None:
         self._encoder.abort()
@@ -237,18 +243,19 @@ def read_audio(path: Path) -> Block:
     return audio
 
 
-def read_segment(path: Path, start: int, frames: int) -> NDArray[np.float32]:
-    """Return frames [start, start + frames) of a published file, float32 [frames, channels]; zeros behind its end.
+def read_segments(path: Path, starts: Iterable[int], frames: int) -> Iterator[NDArray[np.float32]]:
+    """Yield frames [start, start + frames) of a file for each start, float32 [frames, channels]; zeros behind its end.
 
     Raises:
         DatasetError: it is no readable audio file.
     """
     with _opened(path) as file:
-        segment = np.zeros((frames, file.channels), dtype=np.float32)
-        if start < file.frames:
-            file.seek(start)
-            file.read(out=segment[: min(frames, file.frames - start)])
-    return segment
+        for start in starts:
+            segment = np.zeros((frames, file.channels), dtype=np.float32)
+            if start < file.frames:
+                file.seek(start)
+                file.read(min(frames, file.frames - start), out=segment[: file.frames - start])
+            yield segment
 
 
 @contextmanager
@@ -297,8 +304,14 @@ def _opened(path: Path) -> Iterator[Any]:
     """Open a file with libsndfile; its errors become `DatasetError`."""
     import soundfile as sf
 
+    class Forward(sf.SoundFile):  # type: ignore[misc]
+        """A file that is read onwards: told that it can seek, soundfile seeks three times in every read."""
+
+        def seekable(self) -> bool:
+            return False
+
     try:
-        with sf.SoundFile(path) as file:
+        with Forward(path) as file:
             yield file
     except (sf.LibsndfileError, OSError) as error:
         raise DatasetError(f"{path} is no readable audio file: {error}") from error

@@ -27,6 +27,8 @@ _FOLD: Final = 128
 #: makes white noise come out near 1 (a single window would give 0.56, the flatness of its own scatter).
 _LOUD_CHUNKS: Final = 8
 _WINDOW: Final = 512
+#: ... within the band that sounds of every sample rate have; above it soundfonts are silent and nothing is flat.
+_FLATNESS_HZ: Final = (200.0, 7000.0)
 
 _TIME_DECIMALS: Final = 6
 _DIGITS: Final = 9
@@ -116,13 +118,13 @@ class LevelMeter:
         return Levels(
             peak=peak,
             rms=round(float(np.sqrt(self._energy / samples)), _DIGITS),
-            dc=[round(float(total) / max(self._frames, 1), _DIGITS) for total in sums],
+            dc=[round(float(total) / max(self._frames, 1), _DIGITS) + 0.0 for total in sums],
             nonfinite=self._nonfinite,
             flat_run_frames=self._flat.longest,
             first_sound_s=first,
             last_sound_s=last,
             tail_peak=float(peaks[-tail_hops:].max(initial=0.0)),
-            flatness=self._loud.flatness(),
+            flatness=self._loud.flatness(self._rate_hz),
             active_regions=self._regions(peaks, peak),
         )
 
@@ -208,14 +210,15 @@ class _LoudChunks:
         if len(self._kept) == _LOUD_CHUNKS:
             self._least = min(item[0] for item in self._kept)
 
-    def flatness(self) -> float | None:
+    def flatness(self, rate_hz: int) -> float | None:
         """Return the median spectral flatness of what was kept; None when the stem has no whole chunk of sound."""
         if not self._kept:
             return None
         window = np.hanning(_WINDOW + 1)[:-1]
         chunks = np.stack([samples for _, samples in self._kept])
         frames = np.lib.stride_tricks.sliding_window_view(chunks, _WINDOW, axis=1)[:, :: _WINDOW // 2]
-        power = np.square(np.abs(np.fft.rfft(frames * window, axis=2))).mean(axis=1)[:, 2:-1]
+        low, high = (round(hertz / rate_hz * _WINDOW) for hertz in _FLATNESS_HZ)
+        power = np.square(np.abs(np.fft.rfft(frames * window, axis=2))).mean(axis=1)[:, max(low, 2) : high]
         power += np.finfo(np.float64).tiny
         flatness = np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
         return round(float(np.median(flatness)), 4)

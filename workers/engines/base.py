@@ -45,7 +45,7 @@ class Engine(ABC):
     warm_tolerance: ClassVar[float] = 0.0
 
     def __init__(self, library: str | None = None) -> None:
-        self._configured = library
+        self._library_path = library
         self._load_key: str | None = None
 
     @property

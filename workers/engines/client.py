@@ -136,6 +136,7 @@ class _Child:
         self.warm_key: str | None = None
         self.renders = 0
         self.loaded_rss_mb = 0.0
+        self._busy = False
         self._limits = limits
         self._progress = Progress(0.0, 0.0)
         self._started_s = time.monotonic()
@@ -163,6 +164,7 @@ class _Child:
         now = time.monotonic()
         self._progress = Progress(started_s=now, last_sign_s=now)
         self.renders += 1
+        self._busy = True
         self._send({"job": job.model_dump(mode="json"), "midi": str(midi_path), "part": str(part_path)})
         loaded = self._await("loaded")
         self._progress.loaded_s = time.monotonic()
@@ -190,10 +192,10 @@ class _Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def end(self) -> None:
-        """Ask the process to leave, else kill it, and wait for its end."""
+        """Ask the process to leave (or kill it, when it is at work or does not hear), and wait for its end."""
         _close(self.process.stdin)
         try:
-            self.process.wait(0.0 if self._progress.loaded_s is None else _END_GRACE_S)
+            self.process.wait(0.0 if self._busy else _END_GRACE_S)
         except subprocess.TimeoutExpired:
             self.kill()
             self.process.wait()
@@ -221,12 +223,14 @@ class _Child:
         while True:
             message = self._next_message()
             self._progress.last_sign_s = time.monotonic()
+            self._busy = message["event"] not in ("done", "failed")
             if message["event"] == event:
                 return message
             if message["event"] == "progress":
                 self._progress.expected_audio_s = message["expected"] / rate_hz
             elif message["event"] == "failed":
                 raise EngineError(message["message"], hint=message["hint"], cause=message["cause"])
+            self._check_clocks()
 
     def _next_message(self) -> dict[str, Any]:
         while True:
@@ -239,7 +243,8 @@ class _Child:
                 self._read(key.data)
             if self._replies.ended and not self._replies.pending:
                 raise self._crashed()
-            self._check_clocks()
+            if not self._replies.pending:
+                self._check_clocks()
 
     def _read(self, lines: _Lines) -> None:
         if not lines.read():
@@ -249,8 +254,6 @@ class _Child:
                 self._last_words.append(line.decode(errors="replace").strip())
 
     def _check_clocks(self) -> None:
-        if self._replies.pending:
-            return
         cause = overdue(self._limits, self._progress, time.monotonic())
         if cause is not None:
             self.kill()

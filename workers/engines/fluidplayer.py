@@ -154,9 +154,9 @@ class FluidPlayer:
             edge = min(end, self._block - self._block % _TAIL_STEP + _TAIL_STEP)
             if waiting is not None:
                 edge = min(edge, waiting[0])
-            start, before = self._fill, self._block
-            self._render(edge - before)
-            quiet = self._still_quiet(start, edge - before, quiet)
+            fill = self._fill
+            blocks = self._render(edge - self._block)
+            quiet = self._still_quiet(fill, blocks, quiet)
         return False
 
     def _sounding(self) -> bool:
@@ -177,16 +177,18 @@ class FluidPlayer:
             if self._skip and blocks >= _GAP_BLOCKS and self._voices(self._synth) == 0:
                 self._pass_silence(blocks)
                 return
-            self._render(min(blocks, _CHUNK_BLOCKS - self._fill))
+            self._render(blocks)
 
-    def _render(self, blocks: int) -> None:
-        """Render blocks that fit into the chunk."""
+    def _render(self, blocks: int) -> int:
+        """Render at most so many blocks, as many as fit into the chunk; return how many."""
+        blocks = min(blocks, _CHUNK_BLOCKS - self._fill)
         left = self._address + self._fill * _BLOCK_BYTES
         self._write(self._synth, blocks * BLOCK_FRAMES, left, 0, 2, left, 1, 2)
         self._fill += blocks
         self._block += blocks
         if self._fill == _CHUNK_BLOCKS:
             self._flush()
+        return blocks
 
     def _pass_silence(self, blocks: int) -> None:
         self._block += blocks

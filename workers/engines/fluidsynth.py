@@ -63,7 +63,7 @@ class FluidSynthEngine(Engine):
 
     def __init__(self, library: str | None = None) -> None:
         super().__init__(library)
-        self._library = load_library(library)
+        self._library = load_library(self._library_path)
         self._font: _Soundfont | None = None
 
     @property

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from schemas.annotation import StemAnnotation
 from schemas.errors import DatasetError
-from workers.audio.files import read_segment
+from workers.audio.files import read_segments
 from workers.verifying.report import Code
 from workers.verifying.track import TrackCheck
 
@@ -26,7 +26,7 @@ _WINDOW_S: Final = 0.19
 #: The attack is passed over, and a note must fill most of a window.
 _ATTACK_S: Final = 0.03
 _SHORTEST_S: Final = 0.15
-_MAX_WINDOWS: Final = 48
+_MAX_WINDOWS: Final = 24
 _MIN_WINDOWS: Final = 8
 #: At most so many pitch classes at once: a cluster fits any transposition.
 _MAX_CLASSES: Final = 5
@@ -61,14 +61,19 @@ def pitch_scores(path: Path, stem: StemAnnotation, rate_hz: int) -> tuple[NDArra
         DatasetError: the file cannot be read.
     """
     size = 1 << round(np.log2(_WINDOW_S * rate_hz))
+    times = _windows(stem, size / rate_hz)
+    expected = [_classes_at(stem, time_s, size / rate_hz) for time_s in times]
+    looked_at = [
+        (round(time_s * rate_hz), classes)
+        for time_s, classes in zip(times, expected, strict=True)
+        if 0 < np.count_nonzero(classes) <= _MAX_CLASSES
+    ]
     scores, windows = np.zeros(12), 0
-    for time_s in _windows(stem, size / rate_hz):
-        expected = _classes_at(stem, time_s, size / rate_hz)
-        if not 0 < np.count_nonzero(expected) <= _MAX_CLASSES:
-            continue
-        heard = _heard_classes(read_segment(path, round(time_s * rate_hz), size), rate_hz)
+    segments = read_segments(path, [start for start, _ in looked_at], size)
+    for (_, classes), segment in zip(looked_at, segments, strict=True):
+        heard = _heard_classes(segment, rate_hz)
         if heard is not None:
-            scores += [float(heard @ np.roll(expected, shift)) for shift in range(12)]
+            scores += [float(heard @ np.roll(classes, shift)) for shift in range(12)]
             windows += 1
     return scores / max(windows, 1), windows
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from schemas.errors import DatasetError, DiskFullError, FarmError, OutputError
-from workers.audio.files import Block, disk_errors, open_writer, read_audio, read_blocks, read_info
+from workers.audio.files import Block, disk_errors, open_writer, read_audio, read_blocks, read_info, read_segments
 
 FORMS = [("flac", 16), ("flac", 24), ("wav", 16), ("wav", 24), ("wav", 32)]
 
@@ -43,6 +43,17 @@ def test_what_is_written_is_read_back_exactly(tmp_path: Path, file_format: str, 
     assert audio.dtype == expected.dtype
     np.testing.assert_array_equal(audio, expected)
     np.testing.assert_array_equal(np.concatenate(list(read_blocks(path, 4096))), expected)
+
+
+@pytest.mark.parametrize(("file_format", "bits"), FORMS)
+def test_segments_are_read_from_anywhere_with_zeros_behind_the_end(tmp_path: Path, file_format: str, bits: int) -> None:
+    path = tmp_path / "a"
+    expected, _ = _write(path, file_format, bits)
+    scale = 1.0 if bits == 32 else 2.0 ** (bits - 1)
+    padded = np.concatenate([expected / scale, np.zeros((3000, 2))])
+    starts = [12_000, 0, 17_000, 5, 18_097]
+    for start, segment in zip(starts, read_segments(path, starts, 2000), strict=True):
+        np.testing.assert_allclose(segment, padded[start : start + 2000], atol=1e-7)
 
 
 @pytest.mark.parametrize(("file_format", "bits"), FORMS)

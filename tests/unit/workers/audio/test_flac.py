@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from schemas.errors import FarmError, MissingDependencyError
 from workers.audio import flac
 from workers.audio.flac import BLOCK_FRAMES, FlacEncoder
+from workers.audio.flac_frames import code_number
 
 Samples = NDArray[np.int32]
 
@@ -91,6 +92,30 @@ def test_a_decoder_can_seek_across_spliced_silence() -> None:
             np.testing.assert_array_equal(file.read(3000, dtype="int32") >> 8, expected[position : position + 3000])
 
 
+def test_every_entry_of_the_seek_table_points_at_the_block_of_its_sample() -> None:
+    frames = 60 * 44100
+    stream = _encode([20 * 44100 + 5, _noise(30 * 44100), frames - 50 * 44100 - 5])
+    size = int.from_bytes(stream[43:46], "big")
+    table, audio = stream[46 : 46 + size], stream[46 + size :]
+    points = [
+        (int.from_bytes(table[at : at + 8], "big"), int.from_bytes(table[at + 8 : at + 16], "big"))
+        for at in range(0, size, 18)
+    ]
+    assert stream[42] == 0x80 | 3
+    assert [first for first, _ in points] == list(range(0, frames, 11 * BLOCK_FRAMES))
+    for first, offset in points:
+        assert audio[offset : offset + 2] == b"\xff\xf8"
+        number = code_number(first // BLOCK_FRAMES)
+        assert audio[offset + 4 : offset + 4 + len(number)] == number
+
+
+def test_the_header_knows_its_blocks_and_length() -> None:
+    header = _encode(PIECES[4])[:42]
+    assert int.from_bytes(header[8:10], "big") == int.from_bytes(header[10:12], "big") == BLOCK_FRAMES
+    assert 0 < int.from_bytes(header[12:15], "big") < 20 < int.from_bytes(header[15:18], "big")
+    assert int.from_bytes(header[18:26], "big") & (1 << 36) - 1 == len(_plain(PIECES[4]))
+
+
 def test_the_cut_into_blocks_never_changes_the_bytes() -> None:
     samples = _noise(3 * BLOCK_FRAMES + 77)
     cuts = [0, 1, 4095, 4097, 9000, len(samples)]
@@ -132,13 +157,13 @@ def test_a_sink_that_fails_is_heard() -> None:
 
 
 def test_a_machine_without_libflac_gets_the_command_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flac, "_find_library", lambda: None)
-    flac._library.cache_clear()
+    monkeypatch.setattr(flac, "find_library", lambda: None)
+    flac.load_library.cache_clear()
     try:
         with pytest.raises(MissingDependencyError, match="pip install pygame-ce"):
             FlacEncoder(lambda _: None, rate_hz=44100, channels=2, bits=24, frames=1)
     finally:
-        flac._library.cache_clear()
+        flac.load_library.cache_clear()
 
 
 def test_the_library_says_its_version() -> None:

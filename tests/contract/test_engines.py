@@ -1,0 +1,210 @@
+"""What every engine owes, run over every engine that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from schemas.errors import EngineError, MidiError
+from schemas.job import RenderJob
+from schemas.patch import AssetRef
+from tests.support.engines import Audio, Tape, job_for
+from tests.support.midi import bend, control, note, song
+from tests.support.soundfont import ONE_SHOT, SINE, write_soundfont
+from workers.engines import ENGINES, engine_class
+from workers.engines.base import Engine
+from workers.engines.soundfonts import describe
+
+
+class Variant(NamedTuple):
+    """How to test one engine."""
+
+    asset: Callable[[Path], AssetRef]  #: makes what it loads, in a folder
+    programs: tuple[int, int]  #: of two patches that sound differently
+
+
+#: One row per name in `ENGINES`.
+VARIANTS = {
+    "fluidsynth": Variant(lambda folder: describe(write_soundfont(folder / "test.sf2")), (SINE, ONE_SHOT)),
+}
+
+MELODY = song(
+    [
+        control(0, 1, 90),
+        *note(100, 300, 60),
+        bend(200, 12000),
+        *note(350, 500, 64),
+        control(900, 64, 127),
+        *note(950, 100, 67),
+        control(1400, 64, 0),
+    ]
+)
+CHORDS = song([event for key in (50, 54, 57) for event in note(0, 900, key, velocity=90)])
+#: A note of half a second, a rest of 3.5 seconds, and another note.
+RESTED = song([*note(480, 480, 60), *note(480 * 5, 480, 60)])
+
+
+@pytest.fixture(params=sorted(VARIANTS))
+def variant(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+class Bench:
+    """Makes engines of one kind and plays them."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._class = engine_class(name)
+        self._asset = VARIANTS[name].asset(folder)
+        self.programs = VARIANTS[name].programs
+        self._engines: list[Engine] = []
+
+    def engine(self) -> Engine:
+        engine = self._class()
+        self._engines.append(engine)
+        return engine
+
+    def job(self, engine: Engine, midi: bytes, which: int = 0, **changes: object) -> RenderJob:
+        return job_for(engine, self._asset, midi, self.programs[which], **changes)
+
+    def play(self, engine: Engine, midi: bytes, which: int = 0, **changes: object) -> Audio:
+        job = self.job(engine, midi, which, **changes)
+        tape = Tape(job.channels)
+        engine.render(job, midi, tape)
+        return tape.audio
+
+    def close(self) -> None:
+        for engine in self._engines:
+            engine.close()
+
+
+@pytest.fixture
+def bench(variant: str, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(variant, tmp_path)
+    yield bench
+    bench.close()
+
+
+def same(engine: Engine, one: Audio, other: Audio) -> bool:
+    """Whether two renders are equal within what the engine declares; bit for bit where that is nothing."""
+    if engine.warm_tolerance == 0.0:
+        return one.tobytes() == other.tobytes()
+    return one.shape == other.shape and float(np.abs(one - other).max(initial=0.0)) <= engine.warm_tolerance
+
+
+def test_every_engine_is_under_contract() -> None:
+    assert set(VARIANTS) == set(ENGINES)
+
+
+def test_it_has_its_name_a_version_and_a_library(bench: Bench, variant: str) -> None:
+    engine = bench.engine()
+    assert engine.name == variant
+    assert engine.version
+    assert engine.library
+
+
+def test_it_sounds(bench: Bench) -> None:
+    assert np.abs(bench.play(bench.engine(), MELODY)).max() > 0.01
+
+
+def test_a_warm_render_equals_a_cold_one(bench: Bench) -> None:
+    engine = bench.engine()
+    cold = bench.play(engine, MELODY)
+    assert same(engine, cold, bench.play(engine, MELODY))
+    assert same(engine, cold, bench.play(bench.engine(), MELODY))
+
+
+def test_a_render_between_two_others_changes_neither(bench: Bench) -> None:
+    engine = bench.engine()
+    first = bench.play(engine, MELODY)
+    other = bench.play(engine, CHORDS, which=1)
+    assert same(engine, first, bench.play(engine, MELODY))
+    assert same(engine, other, bench.play(engine, CHORDS, which=1))
+    assert same(engine, other, bench.play(bench.engine(), CHORDS, which=1))
+
+
+def test_a_render_that_broke_off_leaves_nothing_behind(bench: Bench) -> None:
+    class Full(Tape):
+        def write(self, block: Audio) -> None:
+            raise OSError("no room")
+
+    engine = bench.engine()
+    whole = bench.play(engine, MELODY)
+    with pytest.raises(OSError, match="no room"):
+        engine.render(bench.job(engine, CHORDS), CHORDS, Full())
+    assert same(engine, whole, bench.play(engine, MELODY))
+
+
+def test_another_patch_sounds_differently(bench: Bench) -> None:
+    engine = bench.engine()
+    one, other = (bench.play(engine, MELODY, which) for which in (0, 1))
+    assert one.tobytes() != other.tobytes()
+
+
+def test_silence_where_the_midi_is_silent(bench: Bench) -> None:
+    audio = bench.play(bench.engine(), RESTED)
+    assert not audio[: int(0.49 * 44100)].any()
+    assert not audio[int(2.0 * 44100) : int(2.49 * 44100)].any()
+    assert audio[int(0.6 * 44100)].any()
+    assert audio[int(2.6 * 44100)].any()
+
+
+def test_no_notes_no_sound(bench: Bench) -> None:
+    assert not bench.play(bench.engine(), song([control(0, 7, 100)])).any()
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 44100, 48000])
+@pytest.mark.parametrize("tail_max_s", [0.0, 0.25, 30.0])
+def test_the_length_is_that_of_the_notes_and_at_most_the_longest_tail(
+    bench: Bench, rate_hz: int, tail_max_s: float
+) -> None:
+    engine = bench.engine()
+    audio = bench.play(engine, RESTED, rate_hz=rate_hz, tail_max_s=tail_max_s)
+    assert 3.0 * rate_hz - 64 <= len(audio) <= (3.0 + tail_max_s) * rate_hz + 64
+    assert len(audio) == len(bench.play(engine, RESTED, rate_hz=rate_hz, tail_max_s=tail_max_s))
+
+
+def test_mono_is_the_mean_of_both_sides(bench: Bench) -> None:
+    engine = bench.engine()
+    stereo, mono = (bench.play(engine, MELODY, channels=channels) for channels in (2, 1))
+    assert mono.shape == (len(stereo), 1)
+    assert mono[:, 0] == pytest.approx(stereo.mean(axis=1), abs=1e-7)
+
+
+def test_the_expected_length_is_told_first(bench: Bench) -> None:
+    engine, tape = bench.engine(), Tape()
+    engine.render(bench.job(engine, RESTED), RESTED, tape)
+    assert 2.9 * 44100 < tape.expected < 1.5 * len(tape.audio)
+
+
+def test_it_loads_once_for_patches_of_one_key_and_again_after_a_close(bench: Bench) -> None:
+    engine = bench.engine()
+    assert engine.load_key is None
+    patch = bench.job(engine, MELODY).patch
+    engine.load(patch)
+    assert engine.load_key == patch.load_key
+    engine.close()
+    assert engine.load_key is None
+    assert bench.play(engine, MELODY).any()
+
+
+def test_a_job_for_another_version_is_refused(bench: Bench) -> None:
+    engine = bench.engine()
+    job = bench.job(engine, MELODY)
+    old = job.model_copy(update={"patch": job.patch.model_copy(update={"engine_version": "0.0.1"})})
+    with pytest.raises(EngineError, match="planned for"):
+        engine.render(old, MELODY, Tape())
+
+
+def test_what_is_no_midi_is_refused(bench: Bench) -> None:
+    engine = bench.engine()
+    with pytest.raises(MidiError):
+        engine.render(bench.job(engine, b"no"), b"no", Tape())
+
+
+def test_an_unknown_engine_is_named() -> None:
+    with pytest.raises(EngineError, match="no engine 'flute'"):
+        engine_class("flute")

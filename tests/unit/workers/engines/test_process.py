@@ -1,0 +1,410 @@
+"""The engine process under real kills, stops, floods and lies: every failure has its cause and costs one job."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from schemas.errors import EngineError
+from schemas.job import RenderJob
+from schemas.patch import AssetRef, Patch
+from schemas.states import FailureReason as F
+from tests.support.engines import Misbehaving, Studio, Tape
+from tests.support.midi import note, song
+from tests.support.soundfont import SINE, write_soundfont
+from workers.audio.stemfile import StemReader, verify_stem
+from workers.engines import client
+from workers.engines.client import EngineProcess
+from workers.engines.clocks import Limits
+
+ROOT = Path(client.__file__).parents[2]
+MIDI = song(note(0, 960, 69))
+ASSET = AssetRef(name="none", sha256="0" * 64, size_bytes=1, path="none")
+PATIENT = Limits(load_s=60, render_floor_s=60, no_progress_s=60)
+
+
+class Desk:
+    """An engine process that misbehaves on demand, and where its jobs lie."""
+
+    def __init__(self, folder: Path) -> None:
+        self.midi = folder / "a.mid"
+        self.part = folder / "a.part"
+        self.midi.write_bytes(MIDI)
+        self._processes: list[EngineProcess] = []
+
+    def process(self, engine: str = "tests.support.engines:Misbehaving", **limits: Any) -> EngineProcess:
+        merged = Limits(**{**PATIENT.__dict__, **limits})
+        process = EngineProcess(engine, limits=merged)
+        self._processes.append(process)
+        return process
+
+    def job(self, program: int, sha256: str = hashlib.sha256(MIDI).hexdigest()) -> RenderJob:
+        patch = Patch(engine="misbehaving", engine_version="1", asset=ASSET, bank=0, program=program)
+        return RenderJob(midi_sha256=sha256, patch=patch)
+
+    def render(self, process: EngineProcess, program: int) -> client.RenderOutcome:
+        return process.render(self.job(program), self.midi, self.part)
+
+    def fails(self, process: EngineProcess, program: int) -> EngineError:
+        with pytest.raises(EngineError) as caught:
+            self.render(process, program)
+        return caught.value
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.close()
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def when_running(process: EngineProcess, part: Path, action: Callable[[int], None]) -> threading.Thread:
+    """Do something to the process once its render is under way."""
+
+    def act() -> None:
+        wait_for(lambda: part.exists() and part.stat().st_size > 0)
+        assert process.pid is not None
+        action(process.pid)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    return thread
+
+
+# ---------------------------------------------------------------- what it does
+
+
+def test_it_renders_what_the_engine_renders_here(desk: Desk, tmp_path: Path) -> None:
+    studio = Studio(write_soundfont(tmp_path / "test.sf2"))
+    job, tape = studio.job(MIDI, SINE), Tape()
+    report = studio.engine.render(job, MIDI, tape)
+    process = desk.process("fluidsynth")
+    outcome = process.render(job, desk.midi, desk.part)
+    verify_stem(desk.part, outcome.data_hash)
+    reader = StemReader(desk.part)
+    out = tape.audio.copy()
+    reader.read(0, reader.frames, out)
+    assert reader.frames == len(tape.audio) == outcome.measured.frames
+    assert out.tobytes() == tape.audio.tobytes()
+    assert outcome.report == report
+    assert process.warm_key == job.patch.load_key
+
+
+def test_the_first_job_is_cold_and_the_next_is_warm(desk: Desk) -> None:
+    process = desk.process()
+    assert (process.pid, process.warm_key) == (None, None)
+    first = desk.render(process, Misbehaving.PLAYS)
+    pid = process.pid
+    second = desk.render(process, Misbehaving.PLAYS)
+    assert process.pid == pid
+    assert (first.cost.cold, second.cost.cold) == (True, False)
+    assert first.cost.load_s > second.cost.load_s
+    assert second.cost.render_s > 0
+    assert second.cost.rss_mb > 1
+    assert first.data_hash == second.data_hash
+
+
+def test_the_slot_never_loads_an_engine_itself(desk: Desk) -> None:
+    code = (
+        "import sys; from workers.engines.client import EngineProcess; EngineProcess();"
+        "print([name for name in sys.modules if name.startswith('workers.engines.fluid')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_an_engine_prints_does_not_get_between_the_lines(desk: Desk) -> None:
+    process = desk.process()
+    outcome = desk.render(process, Misbehaving.PRINTS)
+    assert outcome.report.notes == 1
+    assert desk.render(process, Misbehaving.PLAYS).data_hash == outcome.data_hash
+
+
+def test_it_is_replaced_after_its_number_of_renders(desk: Desk) -> None:
+    process = desk.process(renders=2)
+    desk.render(process, Misbehaving.PLAYS)
+    first = process.pid
+    desk.render(process, Misbehaving.PLAYS)
+    assert first is not None
+    assert (process.pid, process.warm_key) == (None, None)
+    assert gone(first)
+    assert desk.render(process, Misbehaving.PLAYS).cost.cold
+    assert process.pid not in (None, first)
+
+
+def test_it_is_replaced_when_it_has_grown(desk: Desk) -> None:
+    process = desk.process(growth_mb=50)
+    desk.render(process, Misbehaving.PLAYS)
+    assert process.pid is not None
+    desk.render(process, Misbehaving.LEAKS)
+    assert process.pid is None
+
+
+def test_it_is_replaced_on_demand(desk: Desk) -> None:
+    process = desk.process()
+    desk.render(process, Misbehaving.PLAYS)
+    pid = process.pid
+    process.recycle("verdict: all_zero")
+    assert pid is not None
+    assert gone(pid)
+    assert desk.render(process, Misbehaving.PLAYS).cost.cold
+
+
+# ---------------------------------------------------------------- how it fails
+
+
+def test_a_crash_costs_one_job(desk: Desk) -> None:
+    process = desk.process()
+    before = desk.render(process, Misbehaving.PLAYS)
+    error = desk.fails(process, Misbehaving.CRASHES)
+    assert error.cause == F.ENGINE_CRASH
+    assert "SIGSEGV" in error.message
+    assert desk.render(process, Misbehaving.PLAYS).data_hash == before.data_hash
+
+
+def test_a_kill_in_mid_render_costs_one_job(desk: Desk) -> None:
+    process = desk.process()
+    thread = when_running(process, desk.part, lambda pid: os.kill(pid, signal.SIGKILL))
+    error = desk.fails(process, Misbehaving.HANGS)
+    thread.join()
+    assert error.cause == F.ENGINE_CRASH
+    assert "SIGKILL" in error.message
+    assert desk.render(process, Misbehaving.PLAYS).report.notes == 1
+
+
+def test_a_kill_between_two_jobs_costs_at_most_one(desk: Desk) -> None:
+    process = desk.process()
+    desk.render(process, Misbehaving.PLAYS)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    wait_for(lambda: process.pid is not None and gone(process.pid))
+    assert desk.fails(process, Misbehaving.PLAYS).cause == F.ENGINE_CRASH
+    assert desk.render(process, Misbehaving.PLAYS).cost.cold
+
+
+def test_last_words_are_passed_on(desk: Desk) -> None:
+    error = desk.fails(desk.process(), Misbehaving.TALKS_AND_DIES)
+    assert error.cause == F.ENGINE_CRASH
+    assert "exit code 3: the bow has snapped" in error.message
+
+
+def test_a_process_that_stands_still_is_ended(desk: Desk) -> None:
+    process = desk.process(no_progress_s=1.0)
+    thread = when_running(process, desk.part, lambda pid: os.kill(pid, signal.SIGSTOP))
+    assert desk.fails(process, Misbehaving.HANGS).cause == F.NO_PROGRESS
+    thread.join()
+    assert process.pid is None
+
+
+def test_a_render_that_goes_on_and_on_is_ended(desk: Desk) -> None:
+    process = desk.process(render_floor_s=1.0, expected_speed=1000)
+    desk.render(process, Misbehaving.PLAYS)
+    assert desk.fails(process, Misbehaving.HANGS).cause == F.RENDER_TIMEOUT
+    assert process.pid is None
+
+
+def test_a_load_that_does_not_end_is_ended(desk: Desk) -> None:
+    process = desk.process(load_s=1.5)
+    assert desk.fails(process, Misbehaving.HANGS_IN_LOAD).cause == F.LOAD_TIMEOUT
+    assert process.pid is None
+
+
+def test_a_process_that_takes_too_much_memory_is_ended(desk: Desk) -> None:
+    process = desk.process(memory_mb=250)
+    error = desk.fails(process, Misbehaving.EATS_MEMORY)
+    assert error.cause == F.OUT_OF_MEMORY
+    assert process.pid is None
+
+
+def test_sound_that_comes_faster_than_any_engine_plays_is_refused(desk: Desk) -> None:
+    process = desk.process(max_speed=1.0)
+    assert desk.fails(process, Misbehaving.PLAYS).cause == F.TOO_FAST
+    assert process.pid is None
+
+
+def test_an_engine_that_says_no_is_quoted_and_replaced(desk: Desk) -> None:
+    process = desk.process()
+    error = desk.fails(process, Misbehaving.RAISES)
+    assert (error.cause, error.message) == (F.ENGINE_FAILED, "the strings are broken")
+    assert process.pid is None
+
+
+def test_an_unknown_engine_is_named(desk: Desk) -> None:
+    assert "no engine 'flute'" in desk.fails(desk.process("flute"), 0).message
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "inside"])
+def test_a_soundfont_that_is_not_what_it_was_is_a_missing_asset(desk: Desk, tmp_path: Path, damage: str) -> None:
+    path = write_soundfont(tmp_path / "test.sf2")
+    good = path.read_bytes()
+    studio = Studio(path)
+    if damage == "inside":
+        path.write_bytes(good.replace(b"phdr", b"xxxx"))
+        studio = Studio(path)
+    else:
+        path.write_bytes(good[:-100] if damage == "cut" else good[:-1] + b"\1")
+    process = desk.process("fluidsynth")
+    with pytest.raises(EngineError) as caught:
+        process.render(studio.job(MIDI, SINE), desk.midi, desk.part)
+    assert caught.value.cause == F.MISSING_ASSET
+    pid = process.pid
+    path.write_bytes(good)
+    assert process.render(Studio(path).job(MIDI, SINE), desk.midi, desk.part).report.notes == 1
+    assert process.pid == pid
+
+
+@pytest.mark.parametrize("data", [b"", b"MThd", MIDI + b"\0"])
+def test_midi_that_is_not_what_its_hash_says_is_damage_of_the_store(desk: Desk, data: bytes) -> None:
+    process = desk.process()
+    desk.midi.write_bytes(data)
+    assert desk.fails(process, Misbehaving.PLAYS).cause == F.STORE_DAMAGED
+    desk.midi.unlink()
+    assert desk.fails(process, Misbehaving.PLAYS).cause == F.STORE_DAMAGED
+    desk.midi.write_bytes(MIDI)
+    pid = process.pid
+    desk.render(process, Misbehaving.PLAYS)
+    assert process.pid == pid
+
+
+def test_a_file_that_is_no_midi_is_unreadable(desk: Desk, tmp_path: Path) -> None:
+    desk.midi.write_bytes(b"no")
+    studio = Studio(write_soundfont(tmp_path / "test.sf2"))
+    with pytest.raises(EngineError) as caught:
+        desk.process("fluidsynth").render(studio.job(b"no", SINE), desk.midi, desk.part)
+    assert caught.value.cause == F.UNREADABLE
+
+
+def test_a_full_disk_has_its_name_and_harms_no_process(desk: Desk) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("/dev/full is there only on Linux")
+    process = desk.process()
+    with pytest.raises(EngineError) as caught:
+        process.render(desk.job(Misbehaving.PLAYS), desk.midi, full)
+    assert caught.value.cause == F.DISK_FULL
+    pid = process.pid
+    assert desk.render(process, Misbehaving.PLAYS).report.notes == 1
+    assert process.pid == pid
+
+
+def test_a_folder_that_is_gone_is_damage_of_the_store(desk: Desk, tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        desk.process().render(desk.job(Misbehaving.PLAYS), desk.midi, tmp_path / "none" / "a.part")
+    assert caught.value.cause == F.STORE_DAMAGED
+
+
+# ---------------------------------------------------------------- how it ends
+
+
+def test_an_abort_ends_a_render_at_once_and_for_good(desk: Desk) -> None:
+    process = desk.process()
+    thread = when_running(process, desk.part, lambda pid: process.abort())
+    assert desk.fails(process, Misbehaving.HANGS).cause == F.ENGINE_CRASH
+    thread.join()
+    assert desk.fails(process, Misbehaving.PLAYS).cause == F.SLOT_LOST
+
+
+def test_an_abort_may_come_before_anything_has_begun(desk: Desk) -> None:
+    process = desk.process()
+    process.abort()
+    process.close()
+    assert desk.fails(process, Misbehaving.PLAYS).cause == F.SLOT_LOST
+
+
+def test_a_close_ends_even_a_process_that_stands_still(desk: Desk) -> None:
+    process = desk.process()
+    desk.render(process, Misbehaving.PLAYS)
+    pid = process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    process.close()
+    assert gone(pid)
+
+
+def test_an_interrupt_leaves_no_process_with_an_old_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = desk.process()
+    desk.render(process, Misbehaving.PLAYS)
+    pid = process.pid
+    monkeypatch.setattr(client, "overdue", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        desk.render(process, Misbehaving.HANGS)
+    monkeypatch.undo()
+    assert pid is not None
+    assert gone(pid)
+    assert desk.render(process, Misbehaving.PLAYS).cost.cold
+
+
+def test_it_dies_with_its_parent_even_while_it_works(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tests.support.engines import Misbehaving\n"
+        "from tests.unit.workers.engines.test_process import Desk\n"
+        "desk = Desk(Path(sys.argv[1])); process = desk.process()\n"
+        "desk.render(process, Misbehaving.PLAYS); print(process.pid, flush=True)\n"
+        "desk.render(process, Misbehaving.HANGS)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert not gone(pid)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: gone(pid))
+    assert desk.midi.exists()
+
+
+def test_where_the_system_gives_no_sign_the_parent_is_watched() -> None:
+    watcher = (
+        "import os, sys, threading, time; from workers.engines.process import watch_parent\n"
+        "threading.Thread(target=watch_parent, args=(int(sys.argv[1]), 0.01), daemon=True).start()\n"
+        "print(os.getpid(), flush=True); time.sleep(60)"
+    )
+    code = (
+        "import os, subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())], start_new_session=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, watcher], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert not gone(pid)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: gone(pid))
+
+
+def test_a_process_whose_parent_is_gone_already_does_not_start() -> None:
+    command = [sys.executable, "-P", "-m", "workers.engines.process", "--engine", "fluidsynth", "--parent", "1"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, input=b"{}\n", check=False)
+    assert done.returncode == 1
