@@ -45,6 +45,7 @@ class Slot:
         self._settings = settings
         self._engine_name = engine
         self._engine = EngineProcess(engine, library=settings.fluidsynth)
+        self._engine.start()
         self._stopping = threading.Event()
         self._ref = self._register()
         self._heart = _Heart(self._beat, settings.heartbeat_s)

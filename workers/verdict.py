@@ -23,16 +23,16 @@ CLIPPED_FRAMES: Final = 8
 DC_SHARE: Final = 0.5
 #: Level at which a tail was cut, relative to the stem's peak: above -60 dB it can be heard ...
 CUT_SHARE: Final = 1e-3
-#: ... and above -20 dB after so many seconds it has not decayed: a note that does not end. (The longest General MIDI preset of
-#: both soundfonts has died away within 9 s.) Where a plan allows shorter tails, they are cut because it says so.
-ENDLESS_SHARE: Final = 0.1
+#: ... and above -40 dB after so many seconds it has not decayed: a note that does not end. (The longest General MIDI preset of
+#: both soundfonts has died away within 10 s.) Where a plan allows shorter tails, they are cut because it says so.
+ENDLESS_SHARE: Final = 0.01
 ENDLESS_AFTER_S: Final = 10.0
 #: How much later than its first note a stem may begin to sound, seconds: slow pads take their time, a lost second does not.
 ONSET_LAG_S: Final = 0.5
 #: How much earlier, seconds: half of FluidSynth's grid at 8 kHz is 4 ms. Sound before the first note is not of this MIDI.
 ONSET_LEAD_S: Final = 0.01
 #: Median spectral flatness of the loudest moments above which a pitched stem is noise: white noise has 0.97, the noisiest
-#: General MIDI preset of both soundfonts 0.002 (it has no sound at the highest frequencies, which noise has).
+#: pitched General MIDI preset of both soundfonts 0.23, and those that are meant to be noise up to 0.53.
 NOISE_FLATNESS: Final = 0.5
 #: Programs that are noise by their nature: synth effects (General MIDI 97-104), percussion and sound effects (113-128).
 _NOISY_PROGRAMS: Final = frozenset({*range(96, 104), *range(112, 128)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -67,10 +67,10 @@ class Bench:
         self._engines.append(engine)
         return engine
 
-    def job(self, engine: Engine, midi: bytes, which: int = 0, **changes: object) -> RenderJob:
+    def job(self, engine: Engine, midi: bytes, which: int = 0, **changes: Any) -> RenderJob:
         return job_for(engine, self._asset, midi, self.programs[which], **changes)
 
-    def play(self, engine: Engine, midi: bytes, which: int = 0, **changes: object) -> Audio:
+    def play(self, engine: Engine, midi: bytes, which: int = 0, **changes: Any) -> Audio:
         job = self.job(engine, midi, which, **changes)
         tape = Tape(job.channels)
         engine.render(job, midi, tape)
@@ -182,12 +182,13 @@ def test_the_expected_length_is_told_first(bench: Bench) -> None:
 
 def test_it_loads_once_for_patches_of_one_key_and_again_after_a_close(bench: Bench) -> None:
     engine = bench.engine()
-    assert engine.load_key is None
     patch = bench.job(engine, MELODY).patch
+    seen = [engine.load_key]
     engine.load(patch)
-    assert engine.load_key == patch.load_key
+    seen.append(engine.load_key)
     engine.close()
-    assert engine.load_key is None
+    seen.append(engine.load_key)
+    assert seen == [None, patch.load_key, None]
     assert bench.play(engine, MELODY).any()
 
 

@@ -79,7 +79,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 def melody(start: int, channel: int = 0, low: int = 60, step: int = 200, length: int = 180) -> list[Event]:
     keys = [low, low + 4, low + 7, low + 12, low + 7, low + 4]
-    return [event for number, key in enumerate(keys) for event in note(start + step * number, length, key, channel=channel)]
+    return [
+        event for number, key in enumerate(keys) for event in note(start + step * number, length, key, channel=channel)
+    ]
 
 
 def late(channel: int = 0, number: int = LATE) -> Event:
@@ -89,36 +91,76 @@ def late(channel: int = 0, number: int = LATE) -> Event:
 NASTY = {
     "two channels": song([late(), *melody(0)], [late(1, STEREO), *melody(100, 1, 50)]),
     "type 0": song([late(), *melody(0), late(1, STEREO), *melody(50, 1, 55), *melody(0, 9, 36)]),
-    "several channels on a track": song([late(), *melody(0)], [late(1), *melody(30, 1), late(2, STEREO), *melody(60, 2)]),
+    "several channels on a track": song(
+        [late(), *melody(0)], [late(1), *melody(30, 1), late(2, STEREO), *melody(60, 2)]
+    ),
     "a channel that tracks share": song([late(), *melody(0)], melody(100, low=64)),
     "the same key on a shared channel": song([late(), *note(0, 900, 60)], [*note(300, 200, 60), *note(700, 900, 60)]),
     "a note-off in another track": song([late(), note_on(0, 60), *note(900, 100, 62)], [note_off(400, 60)]),
-    "a program change in mid-track": song([late(), *melody(0), program(1200, STEREO), *melody(1200), program(2400, LATE), *melody(2400)]),
-    "a program change under a sounding note": song([late(), note_on(0, 60), program(300, STEREO), *note(400, 500, 67), note_off(1500, 60)]),
-    "bank select": song([control(0, 0, 8), late(), *melody(0), control(1300, 0, 0), *melody(1300), program(2600, LATE), *melody(2600)]),
+    "a program change in mid-track": song(
+        [late(), *melody(0), program(1200, STEREO), *melody(1200), program(2400, LATE), *melody(2400)]
+    ),
+    "a program change under a sounding note": song(
+        [late(), note_on(0, 60), program(300, STEREO), *note(400, 500, 67), note_off(1500, 60)]
+    ),
+    "bank select": song(
+        [control(0, 0, 8), late(), *melody(0), control(1300, 0, 0), *melody(1300), program(2600, LATE), *melody(2600)]
+    ),
     "a bank that is not there": song([control(0, 0, 77), late(), *melody(0)]),
     "bank select for drums": song([control(0, 0, 8, 9), program(0, 16, 9), *melody(0, 9, 36)], [late(), *melody(0)]),
     "bank least significant": song([control(0, 0, 8), control(0, 32, 5), late(), *melody(0)]),
     "drums in two tracks": song(melody(0, 9, 36), melody(90, 9, 40)),
     "sustain": song([late(), control(0, 64, 127), *melody(0), control(2500, 64, 0)], melody(150, low=65)),
     "sustain that nobody lifts": song([late(), control(0, 64, 127), *melody(0)]),
-    "sostenuto": song([late(), note_on(0, 60), control(100, 66, 127), note_off(300, 60), *melody(400), control(2000, 66, 0)]),
-    "bends on a shared channel": song([late(), *melody(0)], [bend(at, 4096 + at * 4) for at in range(0, 1500, 50)], melody(50, low=67)),
-    "bend range": song([late(), control(0, 101, 0), control(0, 100, 0), control(0, 6, 12), bend(100, 16000), *melody(0), *melody(300, 1)]),
-    "swells and pans": song([late(), *[control(at, 11, at // 12) for at in range(0, 1500, 30)], control(0, 10, 20), *melody(0), control(900, 10, 100)]),
+    "sostenuto": song(
+        [late(), note_on(0, 60), control(100, 66, 127), note_off(300, 60), *melody(400), control(2000, 66, 0)]
+    ),
+    "bends on a shared channel": song(
+        [late(), *melody(0)], [bend(at, 4096 + at * 4) for at in range(0, 1500, 50)], melody(50, low=67)
+    ),
+    "bend range": song(
+        [
+            late(),
+            control(0, 101, 0),
+            control(0, 100, 0),
+            control(0, 6, 12),
+            bend(100, 16000),
+            *melody(0),
+            *melody(300, 1),
+        ]
+    ),
+    "swells and pans": song(
+        [
+            late(),
+            *[control(at, 11, at // 12) for at in range(0, 1500, 30)],
+            control(0, 10, 20),
+            *melody(0),
+            control(900, 10, 100),
+        ]
+    ),
     "pressure": song([late(), channel_pressure(100, 100), key_pressure(150, 60, 90), *melody(0)], melody(200, low=62)),
-    "running notes at the end": song([late(), *melody(0), note_on(1300, 72), note_on(1300, 76)], [late(1), note_on(500, 50, channel=1)], end=3000),
-    "overlapping equal keys": song([late(), note_on(0, 60), note_on(200, 60), note_off(400, 60), note_off(600, 60), *note(700, 100, 60)]),
-    "all notes off": song([late(), note_on(0, 60), note_on(0, 64), control(400, 123, 0), *melody(800)], melody(300, low=66)),
+    "running notes at the end": song(
+        [late(), *melody(0), note_on(1300, 72), note_on(1300, 76)], [late(1), note_on(500, 50, channel=1)], end=3000
+    ),
+    "overlapping equal keys": song(
+        [late(), note_on(0, 60), note_on(200, 60), note_off(400, 60), note_off(600, 60), *note(700, 100, 60)]
+    ),
+    "all notes off": song(
+        [late(), note_on(0, 60), note_on(0, 64), control(400, 123, 0), *melody(800)], melody(300, low=66)
+    ),
     "all sound off": song([late(), note_on(0, 60), control(400, 120, 0), *melody(800)], melody(300, low=66)),
-    "reset controllers": song([late(), control(0, 1, 127), bend(0, 16000), *melody(0), control(600, 121, 0), *melody(1300)]),
+    "reset controllers": song(
+        [late(), control(0, 1, 127), bend(0, 16000), *melody(0), control(600, 121, 0), *melody(1300)]
+    ),
     "mode messages": song([late(), *melody(0), control(500, 126, 1), control(600, 124, 0), *melody(1300)]),
     "system exclusive": song([sysex(0, b"\x7e\x7f\x09\x01\xf7"), late(), *melody(0)]),
     "tempo changes": song([tempo(0, 90), tempo(700, 200), late()], melody(0), [late(1), *melody(10, 1)]),
     "tracks one after another": song([late(), *melody(0)], melody(0, low=67), midi_type=2),
-    "repeated strikes": song([late(), *[event for at in range(0, 2000, 20) for event in note(at, 19, 60)]], melody(0, low=60)),
-    "notes of no length": song([late(), *note(0, 0, 60), *note(200, 1, 62), *note(400, 0, 60)]),
-}  # fmt: skip
+    "repeated strikes": song(
+        [late(), *[event for at in range(0, 2000, 20) for event in note(at, 19, 60)]], melody(0, low=60)
+    ),
+    "notes of no length": song([late(), *note(0, 0, 60), *note(200, 1, 62), *note(400, 0, 60), *melody(800)]),
+}
 
 
 @pytest.mark.parametrize("name", NASTY)

@@ -136,9 +136,11 @@ def song_spec(data: bytes, split: SplitResult, *, track: int = 1, source: str = 
     return SongSpec(song_hash=digest, track=track, name=f"Track{track:05d}", source=source, facts=facts)
 
 
-def rendered(part: Part, data: bytes, measured: StemMeasurement) -> RenderedStem:
-    """Return a stem as if FluidSynth had rendered it without a finding."""
+def rendered(part: Part, data: bytes, measured: StemMeasurement | None) -> RenderedStem:
+    """Return a stem as if FluidSynth had rendered it without a finding, or had given it up."""
     patch = Patch(engine="fluidsynth", engine_version="2.5.7", asset=FONT, bank=part.bank, program=part.program)
+    if measured is None:
+        return RenderedStem(part, data, patch, None)
     report = EngineReport(
         preset_name=f"Preset {part.program}", preset_bank=part.bank, preset_program=part.program, notes=part.notes
     )
@@ -153,11 +155,17 @@ def rendered(part: Part, data: bytes, measured: StemMeasurement) -> RenderedStem
 
 
 def make_song(
-    work: Path, data: bytes, *, plan: DatasetPlan = PLAN, track: int = 1, spoil: Spoil | None = None
+    work: Path,
+    data: bytes,
+    *,
+    plan: DatasetPlan = PLAN,
+    track: int = 1,
+    spoil: Spoil | None = None,
 ) -> TrackContents:
     """Split, synthesise, mix and annotate a song; its audio is in `work/staging`.
 
-    `spoil` takes the stems as a faithful engine would render them and returns those of a faulty one.
+    `spoil` takes the stems as a faithful engine would render them and returns those of a faulty one; a stem
+    that it leaves out was given up.
     """
     split, midis = split_song(data)
     played = {
@@ -170,7 +178,8 @@ def make_song(
         played = spoil(played)
     inputs = stem_inputs(work, played, plan.output.rate_hz)
     mix = mix_song(inputs, plan.mix, plan.output, staging, min_duration_s=split.duration_s)
-    stems = [rendered(part, midis[part.name], stem.measured) for part, stem in zip(split.parts, inputs, strict=True)]
+    measured = {stem.name: stem.measured for stem in inputs}
+    stems = [rendered(part, midis[part.name], measured.get(part.name)) for part in split.parts]
     song = song_spec(data, split, track=track)
     annotation = annotate_song(song, split, stems, mix=mix, plan=plan, facts=FACTS, source_midi=data)
     return TrackContents(

@@ -80,6 +80,10 @@ class EngineProcess:
         child = self._child
         return None if child is None else child.process.pid
 
+    def start(self) -> None:
+        """Start the process ahead of its first job, so that it gets ready while its slot does other things."""
+        self._ready()
+
     def render(self, job: RenderJob, midi_path: Path, part_path: Path) -> RenderOutcome:
         """Render one stem into `part_path`, which is left to the caller whatever happens.
 

@@ -102,6 +102,8 @@ class FluidLibrary:
 
 
 _loaded: dict[str | None, FluidLibrary] = {}
+#: Every library ever opened, by its path: FluidSynth calls their loggers for as long as the process lives.
+_opened: Final[dict[str, FluidLibrary]] = {}
 
 
 def load_library(configured: str | None = None) -> FluidLibrary:
@@ -122,7 +124,9 @@ def _open(candidates: Iterator[str] | list[str]) -> FluidLibrary:
     tried = []
     for path in candidates:
         try:
-            return FluidLibrary(ctypes.CDLL(path), path)
+            if path not in _opened:
+                _opened[path] = FluidLibrary(ctypes.CDLL(path), path)
+            return _opened[path]
         except (OSError, AttributeError) as error:
             tried.append(f"{path} ({error})")
     raise MissingDependencyError(

@@ -45,7 +45,7 @@ def default_soundfont() -> Path:
     Raises:
         AssetError: none of them is installed.
     """
-    catalogue = _catalogue()
+    catalogue = read_catalogue()
     for font in catalogue.fonts:
         for path in _places(catalogue, font):
             return path
@@ -82,7 +82,7 @@ def locate(asset: AssetRef) -> Path:
     """
     if _is(Path(asset.path), asset):
         return Path(asset.path)
-    catalogue = _catalogue()
+    catalogue = read_catalogue()
     for font in catalogue.fonts:
         for path in _places(catalogue, font):
             if _is(path, asset):
@@ -116,7 +116,12 @@ def check_soundfont(path: Path) -> None:
 
 
 @functools.cache
-def _catalogue() -> _Catalogue:
+def read_catalogue() -> _Catalogue:
+    """Return what `presets/soundfonts.toml` says.
+
+    Raises:
+        AssetError: the file is missing from the installation.
+    """
     import tomllib
 
     root = Path(__file__).resolve().parents[2]
@@ -144,7 +149,7 @@ def _places(catalogue: _Catalogue, font: _KnownFont) -> Iterator[Path]:
 
 
 def _known(path: Path, sha256: str) -> _KnownFont | None:
-    fonts = _catalogue().fonts
+    fonts = read_catalogue().fonts
     by_hash = (font for font in fonts if sha256 in font.sha256)
     by_name = (font for font in fonts if path.name in font.files)
     return next(by_hash, None) or next(by_name, None)

@@ -34,6 +34,7 @@ _SILENCE_S: Final = 0.05
 #: A sound that rises to this within `_RISE_S` is one that somebody began; under it a fading one flickers.
 _LOUD_DB: Final = -40.0
 _RISE_S: Final = 0.1
+_FAINT_DB: Final = -80.0
 #: Notes shorter than this may end before they sound.
 _SHORT_S: Final = 0.005
 #: A stem whose peak is below this holds what volume zero leaves of its notes (-96 dB), if anything.
@@ -92,9 +93,7 @@ def _sounds_without_note(
     step_s: float,
 ) -> NDArray[np.float64]:
     """Return the times at which a loud sound begins out of silence, and neither a note nor a fader explains it."""
-    begins = np.array(
-        [_loud_begin(sound, silence, end, step_s) for end in _ends_of_silence(silence, step_s)], np.float64
-    )
+    begins = np.array([_loud_begin(sound, end, step_s) for end in _ends_of_silence(silence, step_s)], np.float64)
     begins = begins[begins >= 0.0] * step_s
     heard = np.isfinite(notes.audible_s)
     latest = max(late for _, late in _LATE)
@@ -142,17 +141,17 @@ def _ends_of_silence(silence: NDArray[np.bool_], step_s: float) -> list[int]:
     return begins if len(silence) and silence[0] else [0, *begins]
 
 
-def _loud_begin(sound: FileSound, silence: NDArray[np.bool_], end: int, step_s: float) -> int:
+def _loud_begin(sound: FileSound, end: int, step_s: float) -> int:
     """Return where the sound begins that becomes loud soon after a silence ended; -1 where none does.
 
-    What fades into the last bit may flicker shortly before: the sound begins behind the last zeros before it is loud.
+    What fades into the last bit may flicker shortly before: the sound begins behind the last near-zero before it is loud.
     """
     near = sound.envelope[end : end + int(_RISE_S / step_s)]
     loud = np.flatnonzero(near > sound.peak * 10.0 ** (_LOUD_DB / 20.0))
     if not len(loud):
         return -1
-    zeros = np.flatnonzero(silence[end : end + loud[0]])
-    return end + (int(zeros[-1]) + 1 if len(zeros) else 0)
+    faint = np.flatnonzero(near[: loud[0]] <= max(1.5 * sound.step, sound.peak * 10.0 ** (_FAINT_DB / 20.0)))
+    return end + (int(faint[-1]) + 1 if len(faint) else 0)
 
 
 def _levels_db(notes: NoteTable, faders: list[_Fader]) -> NDArray[np.float64]:

@@ -8,7 +8,14 @@ from schemas.states import FailureReason as F
 from workers.engines.clocks import Limits, Progress, next_check_s, overdue, render_limit_s, too_fast, wants_recycling
 
 LIMITS = Limits(
-    load_s=10, render_floor_s=20, render_factor=5, expected_speed=10, no_progress_s=4, max_speed=1000, growth_mb=100, renders=3
+    load_s=10,
+    render_floor_s=20,
+    render_factor=5,
+    expected_speed=10,
+    no_progress_s=4,
+    max_speed=1000,
+    growth_mb=100,
+    renders=3,
 )
 
 

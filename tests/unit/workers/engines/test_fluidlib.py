@@ -36,7 +36,7 @@ def test_pygame_is_not_imported_for_it() -> None:
 
 
 def test_a_configured_path_is_the_only_one_tried(tmp_path: Path) -> None:
-    with pytest.raises(MissingDependencyError, match="none.so") as caught:
+    with pytest.raises(MissingDependencyError, match=r"none\.so") as caught:
         load_library(str(tmp_path / "none.so"))
     assert "pip install pygame-ce" in caught.value.hint
 

@@ -195,7 +195,7 @@ def test_a_file_that_is_no_soundfont_inside_is_refused(tmp_path: Path) -> None:
     data[data.index(b"phdr") : data.index(b"phdr") + 4] = b"xxxx"
     path.write_bytes(data)
     bad = Studio(path)
-    with pytest.raises(AssetError, match="cannot load the soundfont bad.sf2"):
+    with pytest.raises(AssetError, match=r"cannot load the soundfont bad\.sf2"):
         bad.play(NOTE, SINE)
     assert bad.engine.load_key is None
 

@@ -2,68 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from schemas.errors import EngineError
-from schemas.job import RenderJob
-from schemas.patch import AssetRef, Patch
 from schemas.states import FailureReason as F
+from tests.support.desk import MIDI, ROOT, Desk, gone, wait_for, when_running
 from tests.support.engines import Misbehaving, Studio, Tape
-from tests.support.midi import note, song
 from tests.support.soundfont import SINE, write_soundfont
 from workers.audio.stemfile import StemReader, verify_stem
-from workers.engines import client
-from workers.engines.client import EngineProcess
-from workers.engines.clocks import Limits
-
-ROOT = Path(client.__file__).parents[2]
-MIDI = song(note(0, 960, 69))
-ASSET = AssetRef(name="none", sha256="0" * 64, size_bytes=1, path="none")
-PATIENT = Limits(load_s=60, render_floor_s=60, no_progress_s=60)
-
-
-class Desk:
-    """An engine process that misbehaves on demand, and where its jobs lie."""
-
-    def __init__(self, folder: Path) -> None:
-        self.midi = folder / "a.mid"
-        self.part = folder / "a.part"
-        self.midi.write_bytes(MIDI)
-        self._processes: list[EngineProcess] = []
-
-    def process(self, engine: str = "tests.support.engines:Misbehaving", **limits: Any) -> EngineProcess:
-        merged = Limits(**{**PATIENT.__dict__, **limits})
-        process = EngineProcess(engine, limits=merged)
-        self._processes.append(process)
-        return process
-
-    def job(self, program: int, sha256: str = hashlib.sha256(MIDI).hexdigest()) -> RenderJob:
-        patch = Patch(engine="misbehaving", engine_version="1", asset=ASSET, bank=0, program=program)
-        return RenderJob(midi_sha256=sha256, patch=patch)
-
-    def render(self, process: EngineProcess, program: int) -> client.RenderOutcome:
-        return process.render(self.job(program), self.midi, self.part)
-
-    def fails(self, process: EngineProcess, program: int) -> EngineError:
-        with pytest.raises(EngineError) as caught:
-            self.render(process, program)
-        return caught.value
-
-    def close(self) -> None:
-        for process in self._processes:
-            process.close()
 
 
 @pytest.fixture
@@ -71,33 +24,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path)
     yield desk
     desk.close()
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def when_running(process: EngineProcess, part: Path, action: Callable[[int], None]) -> threading.Thread:
-    """Do something to the process once its render is under way."""
-
-    def act() -> None:
-        wait_for(lambda: part.exists() and part.stat().st_size > 0)
-        assert process.pid is not None
-        action(process.pid)
-
-    thread = threading.Thread(target=act)
-    thread.start()
-    return thread
 
 
 # ---------------------------------------------------------------- what it does
@@ -320,91 +246,3 @@ def test_a_folder_that_is_gone_is_damage_of_the_store(desk: Desk, tmp_path: Path
     with pytest.raises(EngineError) as caught:
         desk.process().render(desk.job(Misbehaving.PLAYS), desk.midi, tmp_path / "none" / "a.part")
     assert caught.value.cause == F.STORE_DAMAGED
-
-
-# ---------------------------------------------------------------- how it ends
-
-
-def test_an_abort_ends_a_render_at_once_and_for_good(desk: Desk) -> None:
-    process = desk.process()
-    thread = when_running(process, desk.part, lambda pid: process.abort())
-    assert desk.fails(process, Misbehaving.HANGS).cause == F.ENGINE_CRASH
-    thread.join()
-    assert desk.fails(process, Misbehaving.PLAYS).cause == F.SLOT_LOST
-
-
-def test_an_abort_may_come_before_anything_has_begun(desk: Desk) -> None:
-    process = desk.process()
-    process.abort()
-    process.close()
-    assert desk.fails(process, Misbehaving.PLAYS).cause == F.SLOT_LOST
-
-
-def test_a_close_ends_even_a_process_that_stands_still(desk: Desk) -> None:
-    process = desk.process()
-    desk.render(process, Misbehaving.PLAYS)
-    pid = process.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    process.close()
-    assert gone(pid)
-
-
-def test_an_interrupt_leaves_no_process_with_an_old_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    process = desk.process()
-    desk.render(process, Misbehaving.PLAYS)
-    pid = process.pid
-    monkeypatch.setattr(client, "overdue", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        desk.render(process, Misbehaving.HANGS)
-    monkeypatch.undo()
-    assert pid is not None
-    assert gone(pid)
-    assert desk.render(process, Misbehaving.PLAYS).cost.cold
-
-
-def test_it_dies_with_its_parent_even_while_it_works(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from tests.support.engines import Misbehaving\n"
-        "from tests.unit.workers.engines.test_process import Desk\n"
-        "desk = Desk(Path(sys.argv[1])); process = desk.process()\n"
-        "desk.render(process, Misbehaving.PLAYS); print(process.pid, flush=True)\n"
-        "desk.render(process, Misbehaving.HANGS)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    assert not gone(pid)
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    wait_for(lambda: gone(pid))
-    assert desk.midi.exists()
-
-
-def test_where_the_system_gives_no_sign_the_parent_is_watched() -> None:
-    watcher = (
-        "import os, sys, threading, time; from workers.engines.process import watch_parent\n"
-        "threading.Thread(target=watch_parent, args=(int(sys.argv[1]), 0.01), daemon=True).start()\n"
-        "print(os.getpid(), flush=True); time.sleep(60)"
-    )
-    code = (
-        "import os, subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())], start_new_session=True); time.sleep(60)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code, watcher], stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    assert not gone(pid)
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    wait_for(lambda: gone(pid))
-
-
-def test_a_process_whose_parent_is_gone_already_does_not_start() -> None:
-    command = [sys.executable, "-P", "-m", "workers.engines.process", "--engine", "fluidsynth", "--parent", "1"]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, input=b"{}\n", check=False)
-    assert done.returncode == 1

@@ -25,9 +25,7 @@ def sent(schedule: Schedule) -> list[tuple[int, int, int, int]]:
 def test_every_message_goes_to_the_nearest_edge(ticks: list[int], rate_hz: int) -> None:
     schedule = stem_schedule(song([event for tick in ticks for event in note(tick, 10, 60)]), rate_hz)
     exact = sorted(tick / SECOND * rate_hz for tick in ticks)
-    edges = [
-        block * BLOCK_FRAMES for block, kind in zip(schedule.block, schedule.kind, strict=True) if kind == NOTE_ON
-    ]
+    edges = [block * BLOCK_FRAMES for block, kind in zip(schedule.block, schedule.kind, strict=True) if kind == NOTE_ON]
     assert all(abs(edge - frame) <= BLOCK_FRAMES / 2 + 1e-6 for edge, frame in zip(edges, exact, strict=True))
 
 
@@ -55,7 +53,13 @@ def test_a_stem_plays_what_its_patch_says_and_no_mode_messages() -> None:
 
 
 def test_a_song_has_its_own_programs_and_banks() -> None:
-    events = [control(0, 0, 8), program(0, 5), *note(10, 10, 60), program(20, 6, channel=3), *note(30, 10, 60, channel=3)]
+    events = [
+        control(0, 0, 8),
+        program(0, 5),
+        *note(10, 10, 60),
+        program(20, 6, channel=3),
+        *note(30, 10, 60, channel=3),
+    ]
     schedule = song_schedule(song(events), 44100)
     assert [kind for kind, *_ in sent(schedule)].count(PROGRAM) == 2
     assert set(schedule.channel) == {0, 3}
@@ -78,7 +82,11 @@ def test_what_comes_behind_the_last_release_does_not_move_it() -> None:
 def test_keys_and_pedals_that_nothing_releases_are_released_with_the_track() -> None:
     hanging = song([control(0, 64, 127), control(0, 66, 127), note_on(0, 60), *note(10, 10, 62)], end=2 * SECOND)
     schedule = stem_schedule(hanging, 44100)
-    last = {message for message, block in zip(sent(schedule), schedule.block, strict=True) if block == schedule.release_block}
+    last = {
+        message
+        for message, block in zip(sent(schedule), schedule.block, strict=True)
+        if block == schedule.release_block
+    }
     assert last == {(NOTE_OFF, 0, 60, 64), (CONTROL, 0, 64, 0), (CONTROL, 0, 66, 0)}
     assert schedule.release_s == 2.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pretty_midi
@@ -18,14 +17,14 @@ PACKAGED = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
 
 
 @pytest.fixture
-def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A machine whose only soundfont folder is an empty one; yields it."""
+def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine whose only soundfont folder is an empty one; returns it."""
     folder = tmp_path / "sounds"
     folder.mkdir()
-    catalogue = soundfonts._catalogue()
-    folders = catalogue.folders.model_copy(update={"search": [str(folder)]})
-    monkeypatch.setattr(soundfonts, "_catalogue", lambda: catalogue.model_copy(update={"folders": folders}))
-    yield folder
+    known = soundfonts.read_catalogue()
+    folders = known.folders.model_copy(update={"search": [str(folder)]})
+    monkeypatch.setattr(soundfonts, "read_catalogue", lambda: known.model_copy(update={"folders": folders}))
+    return folder
 
 
 def test_the_packaged_soundfont_is_known(bare_machine: Path) -> None:
@@ -91,7 +90,7 @@ def test_what_is_no_whole_soundfont_is_refused(tmp_path: Path, data: bytes, word
 
 
 def test_a_missing_soundfont_is_named_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="none.sf2 cannot be read: No such file") as caught:
+    with pytest.raises(AssetError, match=r"none\.sf2 cannot be read: No such file") as caught:
         describe(tmp_path / "none.sf2")
     assert "--soundfont" in caught.value.hint
 
