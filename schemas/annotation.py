@@ -77,7 +77,7 @@ class StemAnnotation(FarmModel):
 class MixAnnotation(FarmModel):
     audio: str
     peak_dbfs: float | None
-    true_peak_dbtp: float | None
+    true_peak_dbtp: float | None  #: measured where the plan says `mix.peak: true`
     loudness_lufs: float | None
     common_gain_db: float
 

@@ -18,8 +18,9 @@ from schemas.errors import DiskFullError, FarmError, ServiceError
 from schemas.states import SUBMISSION_ENDS
 from schemas.tasks import LOCAL_SLOT
 
-#: Time between two looks of the driver; what a slot may wait for a decision.
-TICK_S = 0.05
+#: Time between two looks of the driver after one that decided something, and at most, when there is nothing to decide.
+TICK_S = 0.03
+LONGEST_TICK_S = 0.2
 #: Time between two pictures of the progress.
 REPORT_S = 0.25
 #: A slot process that ends this often is not started again.
@@ -65,21 +66,21 @@ def run_local(
     ledger.expire_host_slots(socket.gethostname(), live_pids=slots.pids)
     reconciler = Reconciler(ledger, finish=finish)
     with _Interrupt() as interrupt:
-        shown = 0.0
+        shown, wait_s = 0.0, TICK_S
         while True:
             if slots.tend():
                 ledger.expire_host_slots(socket.gethostname(), live_pids=slots.pids)
-            reconciler.tick(submission_id)
-            state = ledger.submission(submission_id).state
-            if state in SUBMISSION_ENDS or time.monotonic() - shown >= REPORT_S:
+            look = reconciler.tick(submission_id)
+            if look.finished or time.monotonic() - shown >= REPORT_S:
                 shown = time.monotonic()
                 status = ledger.status(submission_id)
                 report(status)
-                if state in SUBMISSION_ENDS:
+                if status.state in SUBMISSION_ENDS:
                     return status
             if interrupt.came:
                 raise Stopped("stopped", hint="What was finished is kept; run the same command to go on")
-            time.sleep(TICK_S)
+            wait_s = min(2 * wait_s, LONGEST_TICK_S) if look.idle else TICK_S
+            time.sleep(wait_s)
 
 
 class _Interrupt:

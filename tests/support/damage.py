@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas.dataset import ANNOTATION
-from tests.support.datasets import RATE_HZ, reseal
+from schemas.plan import DatasetPlan
+from tests.support.datasets import PLAN, RATE_HZ, reseal
 from workers.audio.files import Block, open_writer, read_audio
 from workers.verifying import VerifyReport
 
@@ -19,12 +20,12 @@ def found(report: VerifyReport) -> set[tuple[str, str]]:
     return {(finding.file, finding.code.value) for finding in report.findings}
 
 
-def edit_annotation(dataset: Path, edit: Callable[[Any], None]) -> None:
+def edit_annotation(dataset: Path, edit: Callable[[Any], None], *, plan: DatasetPlan = PLAN) -> None:
     path = dataset / TRACK / ANNOTATION
     document = json.loads(path.read_text())
     edit(document)
     path.write_text(json.dumps(document))
-    reseal(dataset)
+    reseal(dataset, plan)
 
 
 def edit_audio(dataset: Path, file: str, edit: Callable[[Block], Block], **form: Any) -> None:

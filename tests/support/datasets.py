@@ -233,7 +233,7 @@ def read_records(dataset: Path) -> list[TrackRecord]:
     return [TrackRecord.model_validate_json(line) for line in (dataset / MANIFEST).read_text().splitlines()]
 
 
-def reseal(dataset: Path) -> None:
+def reseal(dataset: Path, plan: DatasetPlan = PLAN) -> None:
     """Write sizes and hashes of all files as they are now into the manifest, as a forger would."""
     records = []
     for record in read_records(dataset):
@@ -243,7 +243,7 @@ def reseal(dataset: Path) -> None:
             digest = hashlib.sha256(data).hexdigest()
             files.append(FileRecord(path=file.path, size_bytes=len(data), sha256=digest))
         records.append(record.model_copy(update={"files": files}))
-    write_records(dataset, records)
+    write_records(dataset, records, plan)
 
 
 def read_annotation(dataset: Path, track: str = "Track00001") -> SongAnnotation:

@@ -77,7 +77,7 @@ def mix_song(
         folder,
         paths=paths,
         frames=frames,
-        mix_peak_floor=_certain_peak(gains.mix_peak, output.bits, len(stems)),
+        true_peak_floor=_certain_peak(gains.mix_peak, output.bits, len(stems)) if plan.peak == "true" else None,
         threads=threads,
     )
     return MixResult(
@@ -90,7 +90,7 @@ def mix_song(
         ],
         common_gain_db=gains.common_db,
         peak_dbfs=decibels(mix.peak),
-        true_peak_dbtp=decibels(mix.true_peak),
+        true_peak_dbtp=None if mix.true_peak is None else decibels(mix.true_peak),
         loudness_lufs=mix.loudness_lufs,
         files=files,
     )

@@ -27,7 +27,7 @@ class MixFigures(NamedTuple):
     """What was measured of the mix while it was written; levels are linear, 1.0 is full scale."""
 
     peak: float
-    true_peak: float
+    true_peak: float | None  #: None where the plan does not ask for it
     loudness_lufs: float | None
 
 
@@ -39,12 +39,13 @@ def write_files(
     *,
     paths: TrackPaths,
     frames: int,
-    mix_peak_floor: float,
+    true_peak_floor: float | None,
     threads: int,
 ) -> tuple[list[FileRecord], MixFigures]:
     """Write every stem and the mix; return their records, stems first, and what was measured of the mix.
 
-    `gains` are linear; `mix_peak_floor` is a level that the mix is known to reach, which saves work.
+    `gains` are linear; `true_peak_floor` is a level that the mix is known to reach, which saves work; None leaves the
+    true peak unmeasured.
     """
     relative = [*(paths.stem_audio(stem.name, output.format) for stem in stems), paths.mix_audio(output.format)]
     with ExitStack() as stack:
@@ -53,7 +54,7 @@ def write_files(
             _StemLane(stem.reader, gain, writer, output.bits, frames)
             for stem, gain, writer in zip(stems, gains, writers, strict=False)
         ]
-        mix = _MixLane(writers[-1], output, frames, floor=mix_peak_floor)
+        mix = _MixLane(writers[-1], output, frames, true_peak_floor=true_peak_floor)
         run = _runner(stack, threads)
         for slab in _slabs(frames):
             mix.add(slab, list(run(lambda lane, slab=slab: lane.run(slab), lanes)))
@@ -129,7 +130,7 @@ class _StemLane:
 class _MixLane:
     """The sum of all stems on its way into the published mix, and its meters."""
 
-    def __init__(self, writer: AudioWriter, output: OutputPlan, frames: int, *, floor: float) -> None:
+    def __init__(self, writer: AudioWriter, output: OutputPlan, frames: int, *, true_peak_floor: float | None) -> None:
         self._writer = writer
         self._frames = frames
         self._bits = output.bits
@@ -138,7 +139,9 @@ class _MixLane:
         self._sum = np.empty(shape, dtype=np.float64 if output.bits == 32 else np.int32)
         self._level = np.empty(shape, dtype=np.float32)
         self._peak = 0.0
-        self._true_peak = TruePeakMeter(output.channels, floor=floor)
+        self._true_peak: TruePeakMeter | None = None
+        if true_peak_floor is not None:
+            self._true_peak = TruePeakMeter(output.channels, floor=true_peak_floor)
         self._loudness = LoudnessMeter(output.rate_hz, output.channels)
 
     def add(self, slab: range, lanes: Sequence[Sequence[NDArray[Any] | None]]) -> None:
@@ -150,13 +153,16 @@ class _MixLane:
                 self._write(_add_up(sounding, self._sum[:length]))
             else:
                 self._writer.silence(length)
-                self._true_peak.silence()
                 self._loudness.silence(length)
+                if self._true_peak is not None:
+                    self._true_peak.silence()
 
     def figures(self) -> MixFigures:
         """Return what was measured."""
-        self._true_peak.silence()
-        true_peak = max(self._peak, self._true_peak.peak) if self._peak else 0.0
+        true_peak = None
+        if self._true_peak is not None:
+            self._true_peak.silence()
+            true_peak = max(self._peak, self._true_peak.peak) if self._peak else 0.0
         loudness = self._loudness.integrated()
         return MixFigures(self._peak, true_peak, None if loudness is None else round(loudness, 4))
 
@@ -170,8 +176,9 @@ class _MixLane:
         else:
             self._writer.write(level)
         self._peak = max(self._peak, float(level.max()), -float(level.min()))
-        self._true_peak.push(level)
         self._loudness.write(level)
+        if self._true_peak is not None:
+            self._true_peak.push(level)
 
 
 def _add_up(chunks: Sequence[NDArray[Any]], total: NDArray[Any]) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,7 +28,6 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
             work.plan.output,
             folder,
             min_duration_s=_duration_s(work),
-            threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         )
     ledger.complete_mix(task, result)
 

@@ -136,7 +136,7 @@ class _Gauge:
         self._loudness = LoudnessMeter(output.rate_hz, output.channels)
         ceiling = 10.0 ** (track.plan.mix.ceiling_db / 20.0)
         self._true_peak: TruePeakMeter | None = None
-        if is_mix or track.plan.mix.peak == "true":
+        if track.plan.mix.peak == "true":
             self._true_peak = TruePeakMeter(output.channels, floor=0.0 if is_mix else ceiling)
         self._envelope: list[NDArray[np.float32]] = []
 

@@ -194,11 +194,14 @@ def test_a_loudness_that_is_not_that_of_the_file_is_found(dataset: Path) -> None
 
 
 @pytest.mark.parametrize("key", ["peak_dbfs", "true_peak_dbtp"])
-def test_a_peak_that_is_not_that_of_the_file_is_found(dataset: Path, key: str) -> None:
+def test_a_peak_that_is_not_that_of_the_file_is_found(tmp_path: Path, key: str) -> None:
+    plan = PLAN.model_copy(update={"mix": MixPlan(peak="true")})
+    dataset = make_dataset(tmp_path, plan=plan)
+
     def claim(song: Any) -> None:
         song["mix"][key] -= 0.1
 
-    edit_annotation(dataset, claim)
+    edit_annotation(dataset, claim, plan=plan)
     assert found(verify_dataset(dataset)) == {("mix.flac", Code.PEAK_WRONG)}
 
 
