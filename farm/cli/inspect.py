@@ -105,14 +105,12 @@ def _watch(ledger: Ledger, submission: int) -> None:
 
 
 def _picture(status: SubmissionStatus) -> Group:
-    head = table(
-        f"submission {status.submission_id}: {status.name}",
-        ["state", "files", "songs", "failed", "stems", "stem audio"],
-        [[
-            status.state.value, f"{status.files_scanned}/{status.files_total}",
-            f"{status.songs_done}/{status.songs_total}", status.songs_failed, f"{status.stems_done}/{status.stems_total}", f"{status.stem_audio_s:,.0f} s",
-        ]],
-    )  # fmt: skip
+    songs = f"{status.songs_done}/{status.songs_total}"
+    stems = f"{status.stems_done}/{status.stems_total}"
+    files = f"{status.files_scanned}/{status.files_total}"
+    row: list[object] = [status.state.value, files, songs, status.songs_failed, stems, f"{status.stem_audio_s:,.0f} s"]
+    columns = ["state", "files", "songs", "failed", "stems", "stem audio"]
+    head = table(f"submission {status.submission_id}: {status.name}", columns, [row])
     return Group(head, *_counts("rejected", status.rejected), *_counts("warnings", status.warnings))
 
 

@@ -48,9 +48,8 @@ def test_a_damaged_claim_is_refused(tmp_path: Path) -> None:
 
 def test_two_commands_cannot_hold_the_folder(tmp_path: Path) -> None:
     claim(tmp_path, PLAN)
-    with locked(tmp_path):
-        with pytest.raises(OutputError, match="another command"), locked(tmp_path):
-            pass
+    with locked(tmp_path), pytest.raises(OutputError, match="another command"), locked(tmp_path):
+        pass
     with locked(tmp_path):
         pass
 
