@@ -27,13 +27,15 @@ from workers.midi.split import split_song
 
 _HERE = Path(__file__).resolve().parents[1]
 _SHARED = _HERE.parent / "shared" / "corpus" / "songs"
+#: The real songs beside the checkout, else the demo songs.
+SONGS = _SHARED if _SHARED.is_dir() else _HERE / "presets" / "demo"
 RATE_HZ = 44100
 
 
 def main() -> int:
     """Run the comparison and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--songs", type=Path, default=_SHARED if _SHARED.is_dir() else _HERE / "presets" / "demo")
+    parser.add_argument("--songs", type=Path, default=SONGS)
     parser.add_argument("--soundfont", type=Path, help="default: as `farm run` finds it")
     parser.add_argument("--effects", action="store_true", help="reverb and chorus on, on both sides")
     parser.add_argument("--runs", type=int, default=3)

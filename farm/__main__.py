@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 
+import schemas
+
 
 def main() -> None:
     """Run the command line; errors of the farm become one line on standard error and their exit code."""
+    if getattr(schemas, "DISTRIBUTION", None) != "stemfarm":
+        sys.exit(f"farm: another package has taken the name `schemas`: {schemas.__file__}. Install stemfarm by itself")
     from farm.cli.app import run_app
 
     sys.exit(run_app())

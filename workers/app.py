@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from celery import Celery
 from celery.signals import worker_process_shutdown
 
+import schemas
 from farm.ledger import open_ledger
 from schemas.errors import ServiceError
 from schemas.patch import ENGINES
@@ -24,6 +25,9 @@ from schemas.states import TaskKind
 from schemas.tasks import SONG_TASKS, TICKET_TASK, celery_settings, ticket_queue
 from workers.config import WorkerSettings
 from workers.slot import Slot
+
+if getattr(schemas, "DISTRIBUTION", None) != "stemfarm":
+    raise ImportError(f"another package has taken the name `schemas`: {schemas.__file__}; install stemfarm by itself")
 
 _log = logging.getLogger(__name__)
 _settings = WorkerSettings()

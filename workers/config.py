@@ -21,5 +21,3 @@ class WorkerSettings(BaseSettings):
     batch: Annotated[int, Field(ge=1, le=256)] = 16
     #: Path of libfluidsynth; left out, the system's, else the one in the pygame-ce wheel.
     fluidsynth: str | None = None
-    #: Free space below which a worker takes no work, megabytes.
-    min_free_mb: Annotated[int, Field(ge=0)] = 256

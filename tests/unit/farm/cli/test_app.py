@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -48,3 +51,15 @@ def test_schemas_are_valid_json_schema(what: str, capsys: pytest.CaptureFixture[
 def test_an_unknown_schema_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(["schema", "song"]) == 2
     assert "annotation, manifest, dataset, plan" in capsys.readouterr().err
+
+
+def test_a_package_that_has_taken_one_of_the_names_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "__init__.py").touch()
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "from farm.__main__ import main; main()"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "another package has taken the name `schemas`" in done.stderr
+    assert str(tmp_path) in done.stderr
