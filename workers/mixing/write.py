@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -40,7 +39,6 @@ def write_files(
     paths: TrackPaths,
     frames: int,
     true_peak_floor: float | None,
-    threads: int,
 ) -> tuple[list[FileRecord], MixFigures]:
     """Write every stem and the mix; return their records, stems first, and what was measured of the mix.
 
@@ -55,9 +53,8 @@ def write_files(
             for stem, gain, writer in zip(stems, gains, writers, strict=False)
         ]
         mix = _MixLane(writers[-1], output, frames, true_peak_floor=true_peak_floor)
-        run = _runner(stack, threads)
         for slab in _slabs(frames):
-            mix.add(slab, list(run(lambda lane, slab=slab: lane.run(slab), lanes)))
+            mix.add(slab, [lane.run(slab) for lane in lanes])
         written = [writer.close() for writer in writers]
     records = [
         FileRecord(path=path, size_bytes=w.size_bytes, sha256=w.sha256)
@@ -77,13 +74,6 @@ def _open(path: Path, output: OutputPlan, frames: int) -> AudioWriter:
         channels=output.channels,
         frames=frames,
     )
-
-
-def _runner(stack: ExitStack, threads: int) -> Callable[..., Iterable[Any]]:
-    """Return `map`, or that of a pool of threads: numpy and libFLAC let go of the interpreter while they work."""
-    if threads <= 1:
-        return map
-    return stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="mix")).map
 
 
 class _StemLane:
