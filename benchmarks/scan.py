@@ -1,6 +1,6 @@
 """How long a large corpus takes to read and plan: `farm run --limit 1` over copies of real songs with changed content.
 
-    python -m benchmarks.scan --files 10000
+python -m benchmarks.scan --files 10000
 """
 
 from __future__ import annotations

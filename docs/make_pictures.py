@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -64,13 +65,16 @@ def _notes(axis: plt.Axes, notes: dict[str, list[float]]) -> None:
     axis.hlines(heights, notes["onset_s"], notes["offset_s"], color="#d98c1f", lw=1.4)
 
 
-def draw_run(dataset: Path, target: Path) -> None:
-    """Draw what `farm run` and `farm verify` print about the dataset."""
+def draw_run(target: Path) -> None:
+    """Draw what `farm run` and `farm verify` print about the demo songs, made anew."""
     console = Console(record=True, width=96, file=open("/dev/null", "w", encoding="utf-8"))  # noqa: SIM115
-    for command in (["run", "presets/demo", "--out", str(dataset)], ["verify", str(dataset)]):
-        console.print(Text(f"$ farm {' '.join(command)}", style="bold green"))
-        done = subprocess.run([sys.executable, "-m", "farm", *command], capture_output=True, text=True, check=True)
-        console.print(Text(done.stdout.rstrip()))
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "presets").symlink_to(Path(__file__).resolve().parents[1] / "presets")
+        for command in (["run", "presets/demo", "--out", "out/demo"], ["verify", "out/demo"]):
+            console.print(Text(f"$ farm {' '.join(command)}", style="bold green"))
+            farm = [sys.executable, "-m", "farm", *command]
+            done = subprocess.run(farm, capture_output=True, text=True, check=True, cwd=folder)
+            console.print(Text(done.stdout.rstrip()))
     console.save_svg(str(target), title="farm", code_format=_SVG)
 
 
@@ -90,7 +94,7 @@ def main() -> None:
     dataset = Path(sys.argv[1] if len(sys.argv) > 1 else "out/demo")
     PICTURES.mkdir(exist_ok=True)
     draw_stems(min(dataset.glob("Track*")), PICTURES / "stems.png")
-    draw_run(dataset, PICTURES / "run.svg")
+    draw_run(PICTURES / "run.svg")
 
 
 if __name__ == "__main__":

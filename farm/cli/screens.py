@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich import progress
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from farm.ledger import SubmissionStatus
 from schemas.states import SubmissionState
+
+#: Failed songs and stems that a summary names; `farm failures` has them all.
+LISTED = 10
 
 _PHASES = {
     SubmissionState.SUBMITTING: "listing files",
@@ -81,16 +86,19 @@ def summary(report: Mapping[str, Any]) -> None:
             found = ", ".join(f"{count} × {reason}" for reason, count in report[title].items())
             console.print(f"{title}: {found}", highlight=False)
     if report["error"]:
-        console.print(f"[red]{report['error']}[/red]", highlight=False)
-    for failure in [item for item in report["failures"] if item["kind"] != "file"][:10]:
-        console.print(
-            f"[red]{failure['kind']} {failure['name']}: {failure['reason']}[/red] {failure['detail']}", highlight=False
-        )
-    console.print(
-        f"listen: {report['out']}/Track*/mix.*   check: farm verify {report['out']}", highlight=False, soft_wrap=True
-    )
+        console.print(f"[red]{escape(report['error'])}[/red]", highlight=False)
+    for failure in [item for item in report["failures"] if item["kind"] != "file"][:LISTED]:
+        name = f"{failure['kind']} {failure['name']}: {failure['reason']}"
+        console.print(f"[red]{escape(name)}[/red] {escape(failure['detail'])}", highlight=False)
+    out = escape(_near(Path(report["out"])))
+    console.print(f"listen: {out}/Track*/mix.*   check: farm verify {out}", highlight=False, soft_wrap=True)
     if report["rejected"]:
-        console.print(f"every rejected file: farm failures {report['out']}", highlight=False, soft_wrap=True)
+        console.print(f"every rejected file: farm failures {out}", highlight=False, soft_wrap=True)
+
+
+def _near(path: Path) -> str:
+    """Return a path as a person would type it here: relative where it lies below the working folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def table(title: str, columns: list[str], rows: list[list[object]]) -> Table:
@@ -99,5 +107,5 @@ def table(title: str, columns: list[str], rows: list[list[object]]) -> Table:
     for column in columns:
         built.add_column(column)
     for row in rows:
-        built.add_row(*(str(cell).replace("[", r"\[") for cell in row))
+        built.add_row(*(escape(str(cell)) for cell in row))
     return built
