@@ -109,5 +109,11 @@ class DatasetPlan(FarmModel):
 
     @property
     def plan_hash(self) -> str:
-        """Identity of what will be made: the plan without its name and without where the source lies."""
-        return content_hash(self.model_dump(mode="json", exclude={"name", "source", "keep_store"}))
+        """Identity of what will be made: the plan without its name and without where source and soundfont lie.
+
+        The same plan on another machine has the same hash; which soundfont it was, its own hash says.
+        """
+        values = self.model_dump(
+            mode="json", exclude={"name": True, "source": True, "keep_store": True, "engine": {"soundfont"}}
+        )
+        return content_hash(values)

@@ -11,6 +11,7 @@ from farm.ledger import Ledger
 from schemas import DISTRIBUTION
 from schemas.base import canonical_json
 from schemas.dataset import DATASET, MANIFEST, DatasetRecord, RejectedRecord, TrackRecord
+from schemas.plan import DatasetPlan
 
 
 def write_dataset(ledger: Ledger, submission_id: int) -> None:
@@ -35,7 +36,7 @@ def _record(ledger: Ledger, submission_id: int, tracks: list[TrackRecord]) -> Da
     rejected = [RejectedRecord(source=item.name, reason=item.reason) for item in failures if item.kind == "file"]
     return DatasetRecord(
         name=submission.plan.name,
-        plan=submission.plan.model_copy(update={"source": Path(submission.plan.source).name}),
+        plan=_portable(submission.plan),
         plan_sha256=submission.plan.plan_hash,
         farm_version=importlib.metadata.version(DISTRIBUTION),
         engine="" if facts is None else facts.engine,
@@ -49,6 +50,13 @@ def _record(ledger: Ledger, submission_id: int, tracks: list[TrackRecord]) -> Da
         duration_s=round(sum(track.duration_s for track in tracks), 6),
         stem_audio_s=round(sum(track.stem_audio_s for track in tracks), 6),
     )
+
+
+def _portable(plan: DatasetPlan) -> DatasetPlan:
+    """Return the plan with names in place of this machine's paths."""
+    soundfont = plan.engine.soundfont
+    engine = plan.engine.model_copy(update={"soundfont": None if soundfont is None else Path(soundfont).name})
+    return plan.model_copy(update={"source": Path(plan.source).name, "engine": engine})
 
 
 def _replace(path: Path, text: str) -> None:

@@ -52,9 +52,9 @@ def _check_same(mark: Path, plan: DatasetPlan, out: Path) -> None:
         raise OutputError(
             f"{mark} is damaged or of another version of the farm", hint="Name another folder with --out"
         ) from error
-    if other.plan_hash == plan.plan_hash:
-        return
     differing = _differing(other.model_dump(), plan.model_dump())
+    if not differing:
+        return
     raise OutputError(
         f"{out} holds a dataset of another plan (it differs in {', '.join(differing)})",
         hint="Name another folder with --out, or give the same options as before",

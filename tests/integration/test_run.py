@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -208,3 +209,20 @@ def test_a_read_only_mount_is_refused(source: Path, tmp_path: Path) -> None:
     done = _in_mount("ro", folder, "run", source, "--out", folder / "out")
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
+
+
+def test_where_source_soundfont_and_dataset_lie_is_in_no_published_byte(source: Path, tmp_path: Path) -> None:
+    soundfont = Path(json.loads(_probe())["soundfont"]["path"])
+    datasets = []
+    for place in ("here", "there"):
+        folder = tmp_path / place
+        shutil.copytree(source, folder / "midi")
+        shutil.copy(soundfont, folder / "font.sf2")
+        farm_json("run", folder / "midi", "--out", folder / "out", "--soundfont", folder / "font.sf2", "--limit", 1)
+        datasets.append(published(folder / "out"))
+    assert datasets[0] == datasets[1]
+
+
+def _probe() -> str:
+    probe = [sys.executable, "-P", "-m", "workers.probing", "--json"]
+    return subprocess.run(probe, capture_output=True, text=True, check=True).stdout

@@ -26,6 +26,13 @@ def test_another_plan_is_refused_and_told_where_it_differs(tmp_path: Path) -> No
         claim(tmp_path / "out", other)
 
 
+def test_another_soundfont_is_another_dataset(tmp_path: Path) -> None:
+    claim(tmp_path, PLAN)
+    other = PLAN.model_copy(update={"engine": PLAN.engine.model_copy(update={"soundfont": "b.sf2"})})
+    with pytest.raises(OutputError, match=r"differs in engine\.soundfont"):
+        claim(tmp_path, other)
+
+
 def test_a_folder_with_other_things_is_never_written_to(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(OutputError, match="not empty"):

@@ -70,5 +70,6 @@ def test_an_override_below_a_plain_value_is_refused() -> None:
 def test_the_plan_hash_ignores_where_the_source_lies_and_nothing_that_changes_the_audio() -> None:
     plan = build_plan({"source": "a"})
     assert build_plan({"source": "b", "name": "other"}).plan_hash == plan.plan_hash
+    assert build_plan({"source": "a"}, {"engine.soundfont": "/elsewhere/a.sf2"}).plan_hash == plan.plan_hash
     for key, value in (("seed", 1), ("output.bits", 16), ("engine.settings.gain", 0.4), ("mix.stem_lufs", -20.0)):
         assert build_plan({"source": "a"}, {key: value}).plan_hash != plan.plan_hash
