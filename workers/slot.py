@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from farm.ledger import Ledger, SlotRef, StemCommit, StemLease
-from schemas.errors import DiskFullError, EngineError, FarmError
+from schemas.errors import DiskFullError, EngineError, FarmError, LedgerError
 from schemas.result import RenderCost, StemResult
 from schemas.states import FailureReason, VerdictStatus
 from workers.config import WorkerSettings
 from workers.engines.client import EngineProcess
 from workers.store import Store
-from workers.tasks import run_task
+from workers.tasks import reason_of, run_task
 from workers.verdict import judge
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,6 @@ class Slot:
         ledger: the open ledger.
         settings: of the worker.
         engine: class of the engine that the slot drives.
-        on_lost: called from the heartbeat's thread when the ledger has given the slot up.
     """
 
     def __init__(self, ledger: Ledger, settings: WorkerSettings, *, engine: str = "fluidsynth") -> None:
@@ -148,8 +147,10 @@ class Slot:
             if cause is FailureReason.DISK_FULL:
                 raise DiskFullError(error.message, hint="Free some space and run the same command again") from error
             self._fail(lease, cause, str(error))
+        except (DiskFullError, LedgerError):
+            raise
         except FarmError as error:
-            self._fail(lease, FailureReason(error.reason), str(error))
+            self._fail(lease, reason_of(error), str(error))
         return None
 
     def _render_anew(self, lease: StemLease, store: Store) -> StemCommit | None:

@@ -12,7 +12,7 @@ from tests.architecture.tree import ROOT, files, shown
 MAX_LINES = 400
 PACKAGES = ("farm", "workers", "schemas")
 #: Absolute paths that exist on one person's machine only, and what such machines are called.
-MACHINE_PATH = re.compile(r"(^|[^.A-Za-z0-9_])/(work|root|home/[a-z]+|Users/[A-Za-z]+)/|\.pyenv")
+MACHINE_PATH = re.compile(r"(^|[^.A-Za-z0-9_])/(work|root|home/[a-z]+|Users/[A-Za-z]+)/|[.]pyenv")
 #: Import names where they differ from the distribution's name.
 IMPORT_NAMES = {"PyYAML": "yaml", "pydantic-settings": "pydantic_settings", "pygame-ce": "pygame"}
 #: Dependencies that are found by name (a library in the wheel, a driver, a command): the word that names them.

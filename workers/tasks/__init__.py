@@ -38,10 +38,11 @@ def run_task(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         ledger.fail_task(task, FailureReason.STORE_DAMAGED, str(error), infra=True)
     except FarmError as error:
         _log.warning("task failed", extra={"task": task.kind.value, "reason": error.reason})
-        ledger.fail_task(task, _reason(error), str(error), infra=False)
+        ledger.fail_task(task, reason_of(error), str(error), infra=False)
 
 
-def _reason(error: FarmError) -> FailureReason:
+def reason_of(error: FarmError) -> FailureReason:
+    """Return the error's own reason where failures have one of that name, else `task_failed`."""
     try:
         return FailureReason(error.reason)
     except ValueError:
