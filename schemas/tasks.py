@@ -21,7 +21,7 @@ SONG_TASKS: Final[dict[TaskKind, str]] = {kind: f"stemfarm.{kind.value}" for kin
 
 #: Modules that the control plane starts as processes, by name, since it never imports the data plane.
 CELERY_APP: Final = "workers.app"
-LOCAL_SLOT: Final = "workers.local"
+LOCAL_SLOTS: Final = "workers.local"
 VERIFIER: Final = "workers.verifying"
 PROBER: Final = "workers.probing"
 

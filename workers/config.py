@@ -19,5 +19,5 @@ class WorkerSettings(BaseSettings):
     heartbeat_s: Annotated[float, Field(gt=0)] = 4.0
     #: Most stems in one batch.
     batch: Annotated[int, Field(ge=1, le=256)] = 16
-    #: Path of libfluidsynth; left out, the system's, else the one in the pygame-ce wheel.
+    #: Path of libfluidsynth; left out, the one in the pygame-ce wheel, else the system's.
     fluidsynth: str | None = None

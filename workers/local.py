@@ -1,44 +1,190 @@
-"""A slot of local mode, started as a process: it takes work straight from the ledger, with no broker in between."""
+"""The slots of local mode: one process has the imports done and is forked once for each slot.
+
+`python -P -m workers.local` is started by `farm run` before it does anything else, and gets ready meanwhile. It then
+reads one line from standard input, and from there on reports on standard output, one JSON object a line:
+
+    -> {"ledger": URL, "slots": N, "logs": folder}
+    <- {"pids": [...]}                    whenever slots were started or started again
+    <- {"failed": reason, "message": m}   no slot would fare better; the process ends
+
+It ends, and its slots with it, when its standard input is closed. Slots take work straight from the ledger, with no
+broker in between. Where forking is not safe (macOS), slots are started as processes of their own.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import select
 import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
+from typing import Final, NoReturn
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from farm.ledger import open_ledger
-from schemas.errors import FarmError
+from schemas.errors import DiskFullError, FarmError, ServiceError
 from workers.config import WorkerSettings
 from workers.slot import Slot
 
 #: How long an idle slot waits before it looks again; a look costs under a millisecond.
-IDLE_S = 0.03
+IDLE_S: Final = 0.02
+#: How often the slots are looked after.
+_TEND_S: Final = 0.05
+#: Slots that end by themselves this often in all are not started again.
+MAX_RESTARTS: Final = 20
+#: Time that a stopped slot gets to free what it holds before it is killed.
+_STOP_S: Final = 8.0
+#: System libraries of macOS do not survive a fork without exec.
+_FORKS: Final = sys.platform != "darwin"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Work on what the ledger holds until SIGTERM comes; the exit code is 0, or that of the error."""
-    parser = argparse.ArgumentParser(prog="python -m workers.local")
-    parser.add_argument("--ledger", required=True, help="URL of the ledger")
-    arguments = parser.parse_args(argv)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+class _Slots:
+    """The slot processes of this host: started, watched, started again when they die, stopped at the end."""
+
+    def __init__(self, ledger_url: str, slots: int, logs: Path) -> None:
+        self._ledger_url = ledger_url
+        self._logs = logs
+        self._restarts = 0
+        self._pids = [self._start(index) for index in range(slots)]
+        _say(pids=self._pids)
+
+    def tend(self) -> None:
+        """Start dead slots again.
+
+        Raises:
+            DiskFullError, ServiceError: a new process would fare no better.
+        """
+        dead = [index for index, pid in enumerate(self._pids) if _ended(pid)]
+        for index in dead:
+            last = self._last_words(index)
+            if last.startswith(DiskFullError.reason):
+                raise DiskFullError(last.partition(": ")[2])
+            self._restarts += 1
+            if self._restarts > MAX_RESTARTS:
+                raise ServiceError(
+                    f"slots keep dying; the last one said: {last or 'nothing'}", hint=f"See {self._log(index)}"
+                )
+            self._pids[index] = self._start(index)
+        if dead:
+            _say(pids=self._pids)
+
+    def stop(self) -> None:
+        """Ask all slots to stop, and kill those that do not in time."""
+        left = [pid for pid in self._pids if _signal(pid, signal.SIGTERM)]
+        deadline = time.monotonic() + _STOP_S
+        while left and time.monotonic() < deadline:
+            left = [pid for pid in left if not _ended(pid)]
+            time.sleep(0.01)
+        for pid in left:
+            _signal(pid, signal.SIGKILL)
+            _ended(pid, wait=True)
+
+    def _start(self, index: int) -> int:
+        with open(self._log(index), "ab") as log:
+            if not _FORKS:
+                command = [sys.executable, "-P", "-m", "workers.local", "--slot-of", str(os.getpid()), self._ledger_url]
+                return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log).pid
+            parent, pid = os.getpid(), os.fork()
+            if pid == 0:
+                _become_slot(parent, self._ledger_url, log.fileno())
+            return pid
+
+    def _log(self, index: int) -> Path:
+        return self._logs / f"slot-{index}.log"
+
+    def _last_words(self, index: int) -> str:
+        lines = self._log(index).read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[-1] if lines else ""
+
+
+def _become_slot(parent: int, ledger_url: str, log: int) -> NoReturn:
+    """Work as a slot in a forked process, and end it."""
+    code = 1
     try:
-        _work(arguments.ledger)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        code = _run_slot(parent, ledger_url)
+    except BaseException:  # noqa: BLE001  nothing may get back into the code of the forked process
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _run_slot(parent: int, ledger_url: str) -> int:
+    """Work on what the ledger holds until SIGTERM comes or the parent ends; returns 0, or the exit code of the error."""
+    try:
+        with Slot(open_ledger(ledger_url), WorkerSettings()) as slot:
+            if os.getppid() != parent:  # it ended before the slot began to watch it
+                return 0
+            signal.signal(signal.SIGTERM, lambda *_: slot.stop())
+            while not slot.stopping:
+                if not slot.run_task() and not slot.render_batch():
+                    slot.wait(IDLE_S)
     except FarmError as error:
         sys.stderr.write(f"{error.reason}: {error}\n")
         return error.exit_code
     return 0
 
 
-def _work(ledger_url: str) -> None:
-    with Slot(open_ledger(ledger_url), WorkerSettings()) as slot:
-        signal.signal(signal.SIGTERM, lambda *_: slot.stop())
-        while not slot.stopping:
-            if not slot.run_task() and not slot.render_batch():
-                slot.wait(IDLE_S)
+def _ended(pid: int, *, wait: bool = False) -> bool:
+    try:
+        found, _ = os.waitpid(pid, 0 if wait else os.WNOHANG)
+    except ChildProcessError:
+        return True
+    return found == pid
+
+
+def _signal(pid: int, number: int) -> bool:
+    """Send a signal; returns whether there was a process to take it."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _say(**message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def _serve() -> int:
+    """Wait for the order, then look after the slots until standard input is closed."""
+    line = sys.stdin.readline()
+    if not line:
+        return 0
+    order = json.loads(line)
+    slots = _Slots(order["ledger"], order["slots"], Path(order["logs"]))
+    try:
+        while not select.select([sys.stdin], [], [], _TEND_S)[0]:
+            slots.tend()
+    except FarmError as error:
+        _say(failed=error.reason, message=error.message, hint=error.hint)
+        return error.exit_code
+    finally:
+        slots.stop()
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run as the parent of slots, or with `--slot-of` as one slot."""
+    parser = argparse.ArgumentParser(prog="python -m workers.local", description=__doc__)
+    parser.add_argument("--slot-of", nargs=2, metavar=("PARENT", "URL"), help="work as one slot on this ledger")
+    arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a person's Ctrl-C is the driver's to act on
+    if arguments.slot_of is not None:
+        return _run_slot(int(arguments.slot_of[0]), arguments.slot_of[1])
+    return _serve()
 
 
 if __name__ == "__main__":

@@ -79,10 +79,13 @@ def run(
 
         farm run plan.yaml --out out/pop --slots 4 --format wav --bits 16
     """
-    from farm.cli.run import run_command
+    from farm.scheduling.slothost import SlotHost
 
     values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, keep_store)
-    raise typer.Exit(run_command(source, out, values, slots=slots, as_json=json_))
+    with SlotHost() as host:  # gets ready while the rest is imported and the plan is read
+        from farm.cli.run import run_command
+
+        raise typer.Exit(run_command(source, out, values, host=host, slots=slots, as_json=json_))
 
 
 @app.command()

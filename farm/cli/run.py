@@ -15,20 +15,22 @@ from farm.cli.screens import Progress, summary
 from farm.dataset.finish import write_dataset
 from farm.dataset.folder import farm_folder, is_finished, locked, sweep, translated_os_errors
 from farm.ledger import Ledger, SubmissionStatus, open_ledger
-from farm.scheduling.local import LocalOptions, LocalSlots, run_local
+from farm.scheduling.local import run_local
+from farm.scheduling.slothost import SlotHost
 from schemas.dataset import DATASET
 from schemas.states import SUBMISSION_ENDS
 
 
-def run_command(source: Path, out: Path, overrides: Mapping[str, Any], *, slots: int | None, as_json: bool) -> int:
-    """Make the dataset and print a summary; returns the exit code."""
+def run_command(
+    source: Path, out: Path, overrides: Mapping[str, Any], *, host: SlotHost, slots: int | None, as_json: bool
+) -> int:
+    """Make the dataset with the slots of `host` and print a summary; returns the exit code."""
     began = time.monotonic()
     request = prepare(source, out, overrides)
-    options = LocalOptions(_ledger_url(request.out), farm_folder(request.out) / "logs", slots or os.cpu_count() or 1)
     with locked(request.out), translated_os_errors(request.out), Progress(quiet=as_json) as progress:
         report = _finished(request, began) if is_finished(request.out) else None
         if report is None:
-            report = _make(request, options, progress, began)
+            report = _make(request, host, slots or os.cpu_count() or 1, progress, began)
     if as_json:
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:
@@ -50,16 +52,16 @@ def _finished(request: Request, began: float) -> dict[str, Any] | None:
     return _report(ledger, status, wall_s=time.monotonic() - began, fresh=False, out=request.out)
 
 
-def _make(request: Request, options: LocalOptions, progress: Progress, began: float) -> dict[str, Any]:
+def _make(request: Request, host: SlotHost, slots: int, progress: Progress, began: float) -> dict[str, Any]:
     sweep(request.out)
-    with LocalSlots(options) as slots:
-        ledger = open_ledger(options.ledger_url)
-        submission_id = enter(ledger, request)
-        (request.out / DATASET).unlink(missing_ok=True)
-        status = run_local(
-            ledger, submission_id, slots, finish=lambda number: write_dataset(ledger, number), report=progress.show
-        )
-        return _report(ledger, status, wall_s=time.monotonic() - began, fresh=True, out=request.out)
+    ledger = open_ledger(_ledger_url(request.out))
+    host.begin(_ledger_url(request.out), slots=slots, logs=farm_folder(request.out) / "logs")
+    submission_id = enter(ledger, request)
+    (request.out / DATASET).unlink(missing_ok=True)
+    status = run_local(
+        ledger, submission_id, host, finish=lambda number: write_dataset(ledger, number), report=progress.show
+    )
+    return _report(ledger, status, wall_s=time.monotonic() - began, fresh=True, out=request.out)
 
 
 def _report(ledger: Ledger, status: SubmissionStatus, *, wall_s: float, fresh: bool, out: Path) -> dict[str, Any]:

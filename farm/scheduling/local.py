@@ -1,41 +1,23 @@
-"""Local mode: one command, no broker; slots are processes that take work straight from the ledger."""
+"""The driver of local mode: one command, no broker; slots take work straight from the ledger."""
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 from farm.ledger import Ledger, SubmissionStatus
 from farm.scheduling.reconciler import Reconciler
-from schemas.errors import DiskFullError, FarmError, ServiceError
+from farm.scheduling.slothost import SlotHost
+from schemas.errors import FarmError
 from schemas.states import SUBMISSION_ENDS
-from schemas.tasks import LOCAL_SLOT
 
 #: Time between two looks of the driver after one that decided something, and at most, when there is nothing to decide.
-TICK_S = 0.03
+TICK_S = 0.02
 LONGEST_TICK_S = 0.2
 #: Time between two pictures of the progress.
 REPORT_S = 0.25
-#: A slot process that ends this often is not started again.
-MAX_RESTARTS = 20
-#: Time that a stopped slot gets to free what it holds before it is killed.
-STOP_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class LocalOptions:
-    """How local mode runs."""
-
-    ledger_url: str
-    logs: Path
-    slots: int
 
 
 class Stopped(FarmError):
@@ -48,11 +30,11 @@ class Stopped(FarmError):
 def run_local(
     ledger: Ledger,
     submission_id: int,
-    slots: LocalSlots,
+    host: SlotHost,
     finish: Callable[[int], None],
     report: Callable[[SubmissionStatus], None],
 ) -> SubmissionStatus:
-    """Drive a sealed submission to its end with the slot processes `slots`.
+    """Drive a sealed submission to its end with the slots of `host`.
 
     Args:
         finish: writes the dataset's manifest and record; called by the reconciler.
@@ -63,13 +45,13 @@ def run_local(
         DiskFullError: a slot found no room; nothing half-written is published.
         ServiceError: slots cannot be kept alive.
     """
-    ledger.expire_host_slots(socket.gethostname(), live_pids=slots.pids)
+    ledger.expire_host_slots(socket.gethostname(), live_pids=host.pids)
     reconciler = Reconciler(ledger, finish=finish)
     with _Interrupt() as interrupt:
         shown, wait_s = 0.0, TICK_S
         while True:
-            if slots.tend():
-                ledger.expire_host_slots(socket.gethostname(), live_pids=slots.pids)
+            if host.tend():
+                ledger.expire_host_slots(socket.gethostname(), live_pids=host.pids)
             look = reconciler.tick(submission_id)
             if look.finished or time.monotonic() - shown >= REPORT_S:
                 shown = time.monotonic()
@@ -99,69 +81,3 @@ class _Interrupt:
 
     def _note(self, *_: object) -> None:
         self.came = True
-
-
-class LocalSlots:
-    """The slot processes: started, watched, started again when they die, stopped at the end.
-
-    They need only the ledger's address, so they are started first and get ready while the submission is written.
-    """
-
-    def __init__(self, options: LocalOptions) -> None:
-        self._command = [sys.executable, "-P", "-m", LOCAL_SLOT, "--ledger", options.ledger_url]
-        self._options = options
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._restarts = 0
-
-    def __enter__(self) -> LocalSlots:
-        self._options.logs.mkdir(parents=True, exist_ok=True)
-        self._processes = [self._start(index) for index in range(self._options.slots)]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._processes:
-            process.terminate()
-        deadline = time.monotonic() + STOP_S
-        for process in self._processes:
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the slots."""
-        return [process.pid for process in self._processes]
-
-    def tend(self) -> bool:
-        """Start dead slots again; returns whether there were any.
-
-        Raises:
-            DiskFullError, ServiceError: when a new process would fare no better.
-        """
-        dead = [index for index, process in enumerate(self._processes) if process.poll() not in (None, 0)]
-        for index in dead:
-            last = self._last_words(index)
-            if last.startswith(DiskFullError.reason):
-                raise DiskFullError(last.partition(": ")[2])
-            self._restarts += 1
-            if self._restarts > MAX_RESTARTS:
-                raise ServiceError(
-                    f"slots keep dying; the last one said: {last or 'nothing'}", hint=f"See {self._log(index)}"
-                )
-            self._processes[index] = self._start(index)
-        return bool(dead)
-
-    def _start(self, index: int) -> subprocess.Popen[bytes]:
-        with open(self._log(index), "ab") as log:
-            return subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ.copy()
-            )
-
-    def _log(self, index: int) -> Path:
-        return self._options.logs / f"slot-{index}.log"
-
-    def _last_words(self, index: int) -> str:
-        lines = self._log(index).read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[-1] if lines else ""

@@ -80,11 +80,11 @@ class FlacEncoder:
         self._position = 0
         self._next_number = 0
         self._numbers: deque[int] = deque()  # of the blocks that libFLAC has been given and not yet returned
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | memoryview] = []
         self._offset = 0  # of the next block behind the header, bytes
         self._sizes = (1 << 24, 0)  # smallest and largest block, bytes
-        blocks, step = -(-frames // BLOCK_FRAMES), max(1, round(SEEK_S * rate_hz / BLOCK_FRAMES))
-        self._seek_numbers = range(0, blocks, step)
+        self._seek_step = max(1, round(SEEK_S * rate_hz / BLOCK_FRAMES))
+        self._seek_numbers = range(0, -(-frames // BLOCK_FRAMES), self._seek_step)
         self._seek_offsets: list[int] = []
         self._stream = _Stream(self._on_frame, *self._format)
 
@@ -161,22 +161,26 @@ class FlacEncoder:
 
     def _on_frame(self, frame: bytes) -> None:
         number = self._numbers.popleft()
-        self._fill_silence(number)
-        self._append(*renumber(frame, number))
+        if number > self._next_number:
+            self._fill_silence(number)
+        header, body, crc = renumber(frame, number)
+        self._append(len(header) + len(body) + len(crc), header, body, crc)
 
     def _fill_silence(self, until: int) -> None:
         """Write silent frames up to frame number `until`."""
         for number in range(self._next_number, until):
-            self._append(_silent_frame(self._format, number))
+            frame = _silent_frame(self._format, number)
+            self._append(len(frame), frame)
 
-    def _append(self, *pieces: bytes) -> None:
+    def _append(self, size: int, *pieces: bytes | memoryview) -> None:
         """Put the next frame into the stream."""
-        size = sum(map(len, pieces))
-        if self._next_number % self._seek_numbers.step == 0:
+        if self._next_number % self._seek_step == 0:
             self._seek_offsets.append(self._offset)
         self._pieces += pieces
         self._offset += size
-        self._sizes = min(self._sizes[0], size), max(self._sizes[1], size)
+        smallest, largest = self._sizes
+        if not smallest <= size <= largest:
+            self._sizes = min(smallest, size), max(largest, size)
         self._next_number += 1
 
     def _flush(self) -> None:

@@ -17,26 +17,28 @@ from typing import Final
 _POLY8: Final = 0x07
 #: CRC-16 of the frame: x^16 + x^15 + x^2 + 1 (RFC 9639, section 9.3).
 _POLY16: Final = 0x8005
-#: Order of x modulo the CRC-16 polynomial, which is (x + 1) times the primitive x^15 + x + 1.
-_ORDER16: Final = 2**15 - 1
+#: The CRC-16 polynomial is (x + 1) times this primitive one, x^15 + x + 1, modulo which x has the order 2^15 - 1.
+_PRIMITIVE: Final = 0x8003
+_ORDER: Final = 2**15 - 1
 #: Bytes before the frame number: sync code, block size and rate, channels and sample size.
 _FIXED_BYTES: Final = 4
 #: Highest frame number of a stream with blocks of equal size (31 bits).
 MAX_FRAME_NUMBER: Final = 2**31 - 1
 
 
-def renumber(frame: bytes, number: int) -> tuple[bytes, bytes, bytes]:
+def renumber(frame: bytes, number: int) -> tuple[bytes, memoryview, bytes]:
     """Return `frame` with another frame number, as (header, body, CRC-16) to be written one after another.
 
     Args:
         frame: one whole frame of a stream with a fixed block size.
         number: 0 .. 2^31 - 1.
     """
-    old_size = _header_size(frame)
-    old, new = frame[:old_size], _header(frame[:_FIXED_BYTES], number, _after_number(frame, old_size))
-    body = frame[old_size:-2]
-    crc = int.from_bytes(frame[-2:], "big") ^ _advance(_crc16(old) ^ _crc16(new), len(body))
-    return new, body, crc.to_bytes(2, "big")
+    number_end = _FIXED_BYTES + _NUMBER_BYTES[frame[4]]
+    size = number_end + _EXTRA_BYTES[frame[2]] + 1
+    header, new_crc = _header(frame[:_FIXED_BYTES], number, frame[number_end : size - 1])
+    body = memoryview(frame)[size:-2]
+    crc = int.from_bytes(frame[-2:], "big") ^ _advance(_crc16(frame[:size]) ^ new_crc, len(body))
+    return header, body, crc.to_bytes(2, "big")
 
 
 def code_number(number: int) -> bytes:
@@ -53,36 +55,22 @@ def code_number(number: int) -> bytes:
     return bytes([marker | number, *reversed(tail)])
 
 
-def _number_size(lead: int) -> int:
-    """Return how many bytes a coded number has, from its first byte."""
-    return 1 if lead < 0x80 else 8 - (lead ^ 0xFF).bit_length()
-
-
-def _header_size(frame: bytes) -> int:
-    """Return the size of a frame's header in bytes, its CRC-8 included."""
-    block_code, rate_code = frame[2] >> 4, frame[2] & 0x0F
-    block_size_bytes = {6: 1, 7: 2}.get(block_code, 0)
-    rate_bytes = {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    return _FIXED_BYTES + _number_size(frame[4]) + block_size_bytes + rate_bytes + 1
-
-
-def _after_number(frame: bytes, header_size: int) -> bytes:
-    """Return the header's optional block size and rate, which stand between number and CRC-8."""
-    return frame[_FIXED_BYTES + _number_size(frame[4]) : header_size - 1]
-
-
 @lru_cache(maxsize=1 << 16)
-def _header(fixed: bytes, number: int, after: bytes) -> bytes:
+def _header(fixed: bytes, number: int, after: bytes) -> tuple[bytes, int]:
+    """Return a frame's header, CRC-8 included, and its CRC-16; cached, since all stems of a song share them.
+
+    `after` are the optional block size and rate, which stand between number and CRC-8.
+    """
     head = fixed + code_number(number) + after
     crc = 0
     for byte in head:
         crc = _TABLE8[crc ^ byte]
-    return head + bytes([crc])
+    header = head + bytes([crc])
+    return header, _crc16(header)
 
 
 @lru_cache(maxsize=1 << 16)
 def _crc16(data: bytes) -> int:
-    """Return the CRC-16 of a header; cached, since all stems of a song share their headers."""
     crc = 0
     for byte in data:
         crc = ((crc << 8) & 0xFF00) ^ _TABLE16[(crc >> 8) ^ byte]
@@ -90,13 +78,27 @@ def _crc16(data: bytes) -> int:
 
 
 def _advance(crc: int, size: int) -> int:
-    """Return what `crc` becomes after `size` bytes of zero: its product with x^(8 size)."""
-    powers, base, product = _powers16(), 8 * size, 0
-    while crc:
-        low = crc & -crc
-        product ^= powers[(base + low.bit_length() - 1) % _ORDER16]
-        crc ^= low
-    return product
+    """Return what `crc` becomes after `size` bytes of zero: its product with x^(8 size).
+
+    By the Chinese remainder theorem: modulo the primitive polynomial a product is a sum of logarithms, and modulo
+    x + 1, where a polynomial is the parity of its bits, x is 1 and changes nothing.
+    """
+    powers, logarithms = _powers()
+    rest = crc ^ _PRIMITIVE if crc & 0x8000 else crc
+    if rest:
+        rest = powers[(logarithms[rest] + 8 * size) % _ORDER]
+    return rest ^ _PRIMITIVE if (rest ^ crc).bit_count() & 1 else rest
+
+
+@lru_cache(maxsize=1)
+def _powers() -> tuple[list[int], list[int]]:
+    """Return x^k modulo the primitive polynomial for every k below its order, and k for every x^k."""
+    powers, logarithms = [1], [0] * (_ORDER + 1)
+    for exponent in range(1, _ORDER):
+        value = powers[-1] << 1
+        powers.append(value ^ _PRIMITIVE if value & 0x8000 else value)
+        logarithms[powers[-1]] = exponent
+    return powers, logarithms
 
 
 def _table(poly: int, bits: int) -> list[int]:
@@ -111,15 +113,11 @@ def _table(poly: int, bits: int) -> list[int]:
     return table
 
 
-@lru_cache(maxsize=1)
-def _powers16() -> list[int]:
-    """Return x^k modulo the CRC-16 polynomial for every k below the order of x."""
-    powers = [1]
-    for _ in range(_ORDER16 - 1):
-        value = powers[-1] << 1
-        powers.append(value ^ (0x10000 | _POLY16) if value & 0x10000 else value)
-    return powers
-
-
 _TABLE8: Final = _table(_POLY8, 8)
 _TABLE16: Final = _table(_POLY16, 16)
+#: Bytes of a coded number, by its first byte.
+_NUMBER_BYTES: Final = [1 if lead < 0x80 else 8 - (lead ^ 0xFF).bit_length() for lead in range(256)]
+#: Bytes of block size and rate behind the number, by the header's third byte, which codes both (RFC 9639, section 9.1).
+_EXTRA_BYTES: Final = [
+    {6: 1, 7: 2}.get(codes >> 4, 0) + {12: 1, 13: 2, 14: 2}.get(codes & 0x0F, 0) for codes in range(256)
+]

@@ -20,6 +20,8 @@ HOP_FRAMES: Final = 512
 _ACTIVE_RATIO: Final = 1e-3
 _TAIL_S: Final = 0.05
 _HOPS: Final = CHUNK_FRAMES // HOP_FRAMES
+#: Most frames of a slab: eight chunks, 256 KB in stereo, so that little time goes into calls and all stays in cache.
+SLAB_FRAMES: Final = 8 * CHUNK_FRAMES
 #: Columns in which the sum of a chunk is gathered first: long rows are where the product is fast.
 _FOLD: Final = 128
 
@@ -49,8 +51,16 @@ class Levels(NamedTuple):
     active_regions: list[tuple[float, float]]
 
 
+class Run(NamedTuple):
+    """A stretch of a slab: whole chunks that sound, or whole chunks that are all zero."""
+
+    start: int
+    stop: int
+    sounds: bool
+
+
 class LevelMeter:
-    """Gathers levels from chunks of `CHUNK_FRAMES` frames; only the stem's last one may be shorter.
+    """Gathers levels from slabs of whole chunks; only the stem's last chunk may be shorter.
 
     Samples that are no numbers are counted and then taken as zero.
     """
@@ -59,8 +69,8 @@ class LevelMeter:
         self._rate_hz = rate_hz
         self._channels = channels
         self._frames = 0
-        self._magnitude = np.zeros((CHUNK_FRAMES, channels), np.float32)
-        self._by_hop = self._magnitude.reshape(_HOPS, -1)
+        self._magnitude = np.zeros((SLAB_FRAMES, channels), np.float32)
+        self._by_hop = self._magnitude.reshape(SLAB_FRAMES // HOP_FRAMES, -1)
         self._hop_peaks: list[NDArray[np.float32] | int] = []  # peaks, or a number of silent hops
         self._ones = np.ones(CHUNK_FRAMES * channels // _FOLD, np.float32)
         self._energy = 0.0
@@ -71,31 +81,28 @@ class LevelMeter:
         self._nonfinite = 0
         self.sounding_frames = 0  #: frames in chunks that are not all zero
 
-    def chunk(self, samples: Samples) -> Samples | None:
-        """Take a chunk, float32 [frames, channels]; return it with every sample a number, or None when it is all zero."""
+    def slab(self, samples: Samples) -> tuple[Samples, list[Run]]:
+        """Take at most SLAB_FRAMES frames, float32 [frames, channels]; the first is the first of a chunk.
+
+        Returns:
+            The samples with every one a number, and the runs of chunks that sound and that do not.
+        """
         count = len(samples)
-        magnitude = self._magnitude
-        np.abs(samples, out=magnitude[:count])
-        if count < CHUNK_FRAMES:
-            magnitude[count:] = 0.0
-        peaks = np.maximum.reduce(self._by_hop, axis=1)
-        peak = float(np.maximum.reduce(peaks))
-        if peak == 0.0:
-            self.silence(count)
-            return None
-        if not peak < np.inf:
-            return self._take_broken(samples)
-        self._hop_peaks.append(peaks[: -(-count // HOP_FRAMES)])
-        energy = float(np.vdot(samples, samples))
-        self._energy += energy
-        self._add_sums(samples)
-        if self._first_frame is None and peak > SOUND_FLOOR:
-            self._first_frame = self._frames + int(np.argmax(magnitude.max(axis=1) > SOUND_FLOOR))
-        self._flat.chunk(samples, magnitude[:count], peak)
-        self._loud.offer(samples, energy)
-        self._frames += count
-        self.sounding_frames += count
-        return samples
+        hops = -(-count // HOP_FRAMES)
+        np.abs(samples, out=self._magnitude[:count])
+        self._magnitude[count : hops * HOP_FRAMES] = 0.0
+        peaks = np.maximum.reduce(self._by_hop[:hops], axis=1)
+        by_chunk = np.maximum.reduceat(peaks, range(0, hops, _HOPS)).tolist()
+        if not np.maximum.reduce(peaks) < np.inf:
+            return self._slab_of_numbers(samples)
+        runs = _runs(by_chunk, count)
+        for start, stop, sounds in runs:
+            if sounds:
+                hop_peaks = peaks[start // HOP_FRAMES : -(-stop // HOP_FRAMES)]
+                self._sound(samples[start:stop], self._magnitude[start:stop], hop_peaks)
+            else:
+                self.silence(stop - start)
+        return samples, runs
 
     def silence(self, frames: int) -> None:
         """Take zeros: whole chunks, or the rest of the stem."""
@@ -126,21 +133,34 @@ class LevelMeter:
             active_regions=self._regions(peaks, peak),
         )
 
-    def _take_broken(self, samples: Samples) -> Samples | None:
+    def _slab_of_numbers(self, samples: Samples) -> tuple[Samples, list[Run]]:
         """Count what is no number and take the rest."""
-        clean = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         self._nonfinite += int((~np.isfinite(samples)).sum())
-        taken = self.chunk(clean)
-        return clean if taken is None else taken
+        return self.slab(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0))
+
+    def _sound(self, samples: Samples, magnitude: Samples, hop_peaks: NDArray[np.float32]) -> None:
+        """Take chunks of which none is all zero."""
+        peak = float(hop_peaks.max())
+        self._hop_peaks.append(hop_peaks)
+        for energy in self._loud.offer(samples):  # one after another, so that runs of any length give the same sum
+            self._energy += energy
+        self._add_sums(samples)
+        if self._first_frame is None and peak > SOUND_FLOOR:
+            self._first_frame = self._frames + int(np.argmax(magnitude.max(axis=1) > SOUND_FLOOR))
+        self._flat.chunk(samples, magnitude, peak)
+        self._frames += len(samples)
+        self.sounding_frames += len(samples)
 
     def _add_sums(self, samples: Samples) -> None:
-        rows, rest = divmod(samples.size, _FOLD)
-        if not rest:
-            self._sums += self._ones[:rows] @ samples.reshape(rows, _FOLD)
-            return
-        flat = samples.reshape(-1)
+        """Add up the samples of each chunk by itself, so that runs of any length give the same sum."""
+        whole = len(samples) // CHUNK_FRAMES * CHUNK_FRAMES
+        chunks = samples[:whole].reshape(whole // CHUNK_FRAMES, len(self._ones), _FOLD)
+        for sums in np.matmul(self._ones, chunks):
+            self._sums += sums
+        flat = samples[whole:].reshape(-1)
+        rows = len(flat) // _FOLD
         self._sums += flat[: rows * _FOLD].reshape(rows, _FOLD).sum(axis=0)
-        self._sums[:rest] += flat[rows * _FOLD :]
+        self._sums[: len(flat) - rows * _FOLD] += flat[rows * _FOLD :]
 
     def _all_peaks(self) -> NDArray[np.float32]:
         parts = [np.zeros(part, np.float32) if isinstance(part, int) else part for part in self._hop_peaks]
@@ -200,13 +220,22 @@ class _LoudChunks:
         self._kept: list[tuple[float, Samples]] = []
         self._least = 0.0
 
-    def offer(self, samples: Samples, energy: float) -> None:
-        """Keep a chunk if it is among the loudest."""
-        if energy <= self._least or len(samples) < CHUNK_FRAMES:
-            return
+    def offer(self, samples: Samples) -> list[float]:
+        """Keep those of the chunks that are among the loudest; returns the energy of each."""
+        whole = len(samples) // CHUNK_FRAMES * CHUNK_FRAMES
+        chunks = samples[:whole].reshape(whole // CHUNK_FRAMES, CHUNK_FRAMES, samples.shape[1])
+        flat = samples[:whole].reshape(len(chunks), CHUNK_FRAMES * samples.shape[1])
+        energies: list[float] = np.vecdot(flat, flat).tolist()
+        for chunk, energy in zip(chunks, energies, strict=True):
+            if energy > self._least:
+                self._keep(chunk, energy)
+        rest = samples[whole:].reshape(-1)
+        return [*energies, float(np.vdot(rest, rest))]
+
+    def _keep(self, chunk: Samples, energy: float) -> None:
         if len(self._kept) == _LOUD_CHUNKS:
             self._kept.remove(min(self._kept, key=lambda item: item[0]))
-        self._kept.append((energy, samples.mean(axis=1)))
+        self._kept.append((energy, chunk.mean(axis=1)))
         if len(self._kept) == _LOUD_CHUNKS:
             self._least = min(item[0] for item in self._kept)
 
@@ -222,3 +251,13 @@ class _LoudChunks:
         power += np.finfo(np.float64).tiny
         flatness = np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
         return round(float(np.median(flatness)), 4)
+
+
+def _runs(peaks: list[float], frames: int) -> list[Run]:
+    """Return the runs of equal kind in `frames` frames, from the peak of each chunk."""
+    if all(peaks):
+        return [Run(0, frames, sounds=True)]
+    edges = [chunk for chunk in range(1, len(peaks)) if (peaks[chunk] > 0.0) != (peaks[chunk - 1] > 0.0)]
+    starts = [0, *edges]
+    stops = [min(edge * CHUNK_FRAMES, frames) for edge in (*edges, len(peaks))]
+    return [Run(start * CHUNK_FRAMES, stop, peaks[start] > 0.0) for start, stop in zip(starts, stops, strict=True)]

@@ -46,7 +46,7 @@ _HOPS_PER_SECOND: Final = 10
 _ROW_RANGE: Final = (12, 64)
 _BEST_ROW: Final = 30
 #: Hops that are filtered at once.
-_BATCH_HOPS: Final = 8
+_BATCH_HOPS: Final = 16
 #: States of the filter.
 _ORDER: Final = 4
 #: States are kept so small that they may stay in the vectors whose energy is taken: 2^-80 of it is nothing.

@@ -1,4 +1,4 @@
-"""Takes a stem from its engine: stores it, hashes it and measures it in one pass, chunk by chunk, while it is in cache."""
+"""Takes a stem from its engine: stores it, hashes it and measures it in one pass, slab by slab, while it is in cache."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.result import StemMeasurement
-from workers.audio.levels import LevelMeter
+from workers.audio.levels import SLAB_FRAMES, LevelMeter
 from workers.audio.meter import LoudnessMeter
 from workers.audio.stemfile import CHUNK_FRAMES, StemWriter
 
@@ -37,22 +37,22 @@ class Recorder:
     Args:
         path: where the stem is written.
         rate_hz, channels: of the stem.
-        on_chunk: called behind every chunk with the number of frames so far.
+        on_slab: called behind every slab with the number of frames so far.
 
     Raises (every method):
         DiskFullError, StoreError: the file cannot be written.
     """
 
     def __init__(
-        self, path: Path, *, rate_hz: int, channels: int, on_chunk: Callable[[int], None] | None = None
+        self, path: Path, *, rate_hz: int, channels: int, on_slab: Callable[[int], None] | None = None
     ) -> None:
         self._writer = StemWriter(path, rate_hz=rate_hz, channels=channels)
         self._levels = LevelMeter(rate_hz, channels)
         self._loudness = LoudnessMeter(rate_hz, channels)
         self._rate_hz = rate_hz
         self._channels = channels
-        self._on_chunk = on_chunk
-        self._chunk = np.zeros((CHUNK_FRAMES, channels), np.float32)
+        self._on_slab = on_slab
+        self._slab = np.zeros((SLAB_FRAMES, channels), np.float32)
         self._fill = 0
         self.expected_frames = 0
 
@@ -79,34 +79,30 @@ class Recorder:
     def write(self, block: NDArray[np.float32]) -> None:
         """Take the next frames: float32 [frames, channels], C-contiguous, any length."""
         start, frames = 0, len(block)
-        if self._fill == 0 and frames == CHUNK_FRAMES:
-            self._take(block)
-            return
         while start < frames:
-            count = min(frames - start, CHUNK_FRAMES - self._fill)
-            self._chunk[self._fill : self._fill + count] = block[start : start + count]
+            if self._fill == 0 and frames - start >= SLAB_FRAMES:
+                self._take(block[start : start + SLAB_FRAMES])
+                start += SLAB_FRAMES
+                continue
+            count = min(frames - start, SLAB_FRAMES - self._fill)
+            self._slab[self._fill : self._fill + count] = block[start : start + count]
             start += count
             self._advance(count)
 
     def silence(self, frames: int) -> None:
-        """Take zeros."""
-        if self._fill:
-            count = min(frames, CHUNK_FRAMES - self._fill)
-            self._chunk[self._fill : self._fill + count] = 0.0
-            frames -= count
-            self._advance(count)
+        """Take zeros; whole chunks of them cost nothing."""
+        into = min(frames, -self._fill % CHUNK_FRAMES)
+        self._zeros(into)
+        frames -= into
         whole = frames - frames % CHUNK_FRAMES
         if whole:
+            self._flush()
             self._pass(whole)
-        if frames > whole:
-            self._chunk[: frames - whole] = 0.0
-            self._advance(frames - whole)
+        self._zeros(frames - whole)
 
     def finish(self) -> Recording:
         """End the stem and return what was measured and the file's hash."""
-        if self._fill:
-            self._take(self._chunk[: self._fill])
-            self._fill = 0
+        self._flush()
         frames = self._writer.frames
         data_hash = self._writer.finish()
         self._loudness.silence(int(_PADDING_S * self._rate_hz) + 1)
@@ -121,26 +117,36 @@ class Recorder:
         )
         return Recording(measured, data_hash)
 
+    def _zeros(self, frames: int) -> None:
+        if frames:
+            self._slab[self._fill : self._fill + frames] = 0.0
+            self._advance(frames)
+
     def _advance(self, frames: int) -> None:
         self._fill += frames
-        if self._fill == CHUNK_FRAMES:
-            self._fill = 0
-            self._take(self._chunk)
+        if self._fill == SLAB_FRAMES:
+            self._flush()
 
-    def _take(self, chunk: NDArray[np.float32]) -> None:
-        clean = self._levels.chunk(chunk)
-        if clean is None:
-            self._writer.silence(len(chunk))
-            self._loudness.silence(len(chunk))
-        else:
-            self._writer.chunk(chunk)
-            self._loudness.write(clean)
-        if self._on_chunk is not None:
-            self._on_chunk(self._writer.frames)
+    def _flush(self) -> None:
+        if self._fill:
+            fill, self._fill = self._fill, 0
+            self._take(self._slab[:fill])
+
+    def _take(self, slab: NDArray[np.float32]) -> None:
+        clean, runs = self._levels.slab(slab)
+        for start, stop, sounds in runs:
+            if sounds:
+                self._writer.chunks(slab[start:stop])
+                self._loudness.write(clean[start:stop])
+            else:
+                self._writer.silence(stop - start)
+                self._loudness.silence(stop - start)
+        if self._on_slab is not None:
+            self._on_slab(self._writer.frames)
 
     def _pass(self, frames: int) -> None:
         self._levels.silence(frames)
         self._writer.silence(frames)
         self._loudness.silence(frames)
-        if self._on_chunk is not None:
-            self._on_chunk(self._writer.frames)
+        if self._on_slab is not None:
+            self._on_slab(self._writer.frames)

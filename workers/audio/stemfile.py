@@ -11,7 +11,6 @@ is its name in the store.
 
 from __future__ import annotations
 
-import bisect
 import errno
 import json
 import mmap
@@ -69,13 +68,13 @@ class StemWriter:
         """Frames written so far, silent ones counted."""
         return self._frames
 
-    def chunk(self, samples: Samples) -> None:
-        """Append a chunk: float32 [CHUNK_FRAMES, channels], C-contiguous; the stem's last one may be shorter."""
-        number = self._next_chunk()
+    def chunks(self, samples: Samples) -> None:
+        """Append chunks, one or more: float32 [frames, channels], C-contiguous; the stem's last may be shorter."""
+        number, count = self._next_chunk(), -(-len(samples) // CHUNK_FRAMES)
         if self._segments and sum(self._segments[-1]) == number:
-            self._segments[-1][1] += 1
+            self._segments[-1][1] += count
         else:
-            self._segments.append([number, 1])
+            self._segments.append([number, count])
         self._frames += len(samples)
         self._put(samples.data.cast("B"))
 
@@ -146,27 +145,16 @@ class StemReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; it is unmapped once no block of `chunks` is in use any more."""
+        """Let go of the file; it is unmapped once no block of `stretches` is in use any more."""
         self._parts = []
         self.spans = []
 
-    def chunks(self) -> Iterator[tuple[int, Samples]]:
-        """Yield (first frame, float32 [frames, channels]) of every stored chunk; what is between them is zero.
+    def stretches(self) -> list[tuple[int, Samples]]:
+        """Return (first frame, float32 [frames, channels]) of each stretch that sounds; what is between them is zero.
 
         The blocks are read-only views of the file.
         """
-        for (start, frames), samples in zip(self.spans, self._parts, strict=True):
-            for offset in range(0, frames, CHUNK_FRAMES):
-                yield start + offset, samples[offset : offset + CHUNK_FRAMES]
-
-    def chunk(self, index: int) -> Samples | None:
-        """Return the chunk of frames `index * CHUNK_FRAMES` and on, a read-only view; None where it is all zero."""
-        start = index * CHUNK_FRAMES
-        found = bisect.bisect_right(self.spans, (start, self.frames)) - 1
-        if found < 0:
-            return None
-        first, length = self.spans[found]
-        return self._parts[found][start - first : start - first + CHUNK_FRAMES] if start < first + length else None
+        return [(start, samples) for (start, _), samples in zip(self.spans, self._parts, strict=True)]
 
     def read(self, start: int, frames: int, out: Samples) -> bool:
         """Copy frames [start, start + frames) into `out`; beyond the stem's end there are zeros.

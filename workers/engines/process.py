@@ -82,7 +82,7 @@ class _Host:
         midi = _read_midi(Path(request["midi"]), job.midi_sha256)
         began = time.perf_counter()
         path = Path(request["part"])
-        with Recorder(path, rate_hz=job.rate_hz, channels=job.channels, on_chunk=self._sign) as recorder:
+        with Recorder(path, rate_hz=job.rate_hz, channels=job.channels, on_slab=self._sign) as recorder:
             self._expected = 0
             report = engine.render(job, midi, _Expecting(recorder, self))
             recording = recorder.finish()

@@ -1,11 +1,11 @@
-"""Mix a song: gains, quantised stems, and their exact sum, streamed chunk by chunk.
+"""Mix a song: gains, quantised stems, and their exact sum, streamed slab by slab.
 
 Two passes over the raw stems. The first finds the peak of their sum after the loudness match, in float32, which decides
 the common gain. The second applies the gains, rounds every stem to the published integers (half to even; the product
 of a float32 sample and a float32 gain is exact in float64), encodes it, and adds the integers: the published stems sum
 to the published mix exactly. Float files hold float32 stems, and the float32 nearest to the sum of these.
 
-Chunks in which a stem is silent are neither read nor added nor encoded.
+Where a stem is silent it is neither read nor added nor encoded.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ import numpy as np
 from schemas.dataset import SLAKH_PATHS, MixResult, StemRecord, TrackPaths
 from schemas.errors import FarmError, StoreError
 from schemas.plan import MixPlan, OutputPlan
-from workers.audio.stemfile import CHUNK_FRAMES
 from workers.audio.truepeak import MAX_OVERSHOOT, TruePeakMeter
 from workers.mixing.gains import Ceiling, ceiling_for, common_gain_db, decibels, linear, match_gain_db
-from workers.mixing.stems import ChunkCursor, StemInput, loudness_in_song
+from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor, loudness_in_song
 from workers.mixing.write import write_files
 
 __all__ = ["Gains", "StemInput", "decide_gains", "mix_song"]
@@ -148,28 +147,21 @@ def _sum_peaks(
 ) -> tuple[float, float]:
     """Return the sample peak of the stems' sum after their gains, and its true peak where that is wanted."""
     channels = stems[0].reader.channels
-    lanes = [(ChunkCursor(stem.reader), linear(gain_db)) for stem, gain_db in zip(stems, gains_db, strict=True)]
-    total = np.empty((CHUNK_FRAMES, channels), dtype=np.float32)
+    lanes = [(StretchCursor(stem.reader), linear(gain_db)) for stem, gain_db in zip(stems, gains_db, strict=True)]
+    total = np.empty((SLAB_FRAMES, channels), dtype=np.float32)
     scaled = np.empty_like(total)
     meter = TruePeakMeter(channels)
     peak = 0.0
-    for start in range(0, frames, CHUNK_FRAMES):
-        is_silent = True
+    for start in range(0, frames, SLAB_FRAMES):
+        total[:] = 0.0
         for cursor, gain in lanes:
-            chunk = cursor.take(start)
-            if chunk is None:
-                continue
-            if is_silent:
-                total[len(chunk) :] = 0.0
-                np.multiply(chunk, gain, out=total[: len(chunk)])
-                is_silent = False
-            else:
-                product = np.multiply(chunk, gain, out=scaled[: len(chunk)])
-                np.add(total[: len(chunk)], product, out=total[: len(chunk)])
-        if not is_silent:
-            peak = max(peak, float(total.max()), -float(total.min()))
+            for first, samples in cursor.take(start, start + SLAB_FRAMES):
+                place = total[first - start : first - start + len(samples)]
+                np.add(place, np.multiply(samples, gain, out=scaled[: len(samples)]), out=place)
+        slab_peak = max(float(total.max()), -float(total.min()))
+        peak = max(peak, slab_peak)
         if is_true:
-            meter.silence() if is_silent else meter.push(total)
+            meter.push(total) if slab_peak else meter.silence()
     return peak, max(peak, meter.peak)
 
 

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from schemas.result import StemMeasurement
 from workers.audio.meter import LoudnessMeter
-from workers.audio.stemfile import StemReader
+from workers.audio.stemfile import CHUNK_FRAMES, StemReader
 
 #: Silence that was behind a stem when it was measured, seconds: one block of the measurement.
 _PADDING_S: Final = 0.4
 #: A stem that sounds so long keeps its loudness, whatever follows it, seconds.
 _LONG_S: Final = 30.0
 _DIGITS: Final = 4
+#: Frames that a stem is taken through at once: few switches between encoders, and all of a slab stays in cache.
+SLAB_FRAMES: Final = 8 * CHUNK_FRAMES
 
 
 class StemInput(NamedTuple):
@@ -38,7 +40,7 @@ def loudness_in_song(stem: StemInput, frames: int) -> float | None:
         loudness = stem.measured.loudness_lufs
     else:
         meter, position = LoudnessMeter(reader.rate_hz, reader.channels), 0
-        for start, samples in reader.chunks():
+        for start, samples in reader.stretches():
             meter.silence(start - position)
             meter.write(samples)
             position = start + len(samples)
@@ -47,22 +49,26 @@ def loudness_in_song(stem: StemInput, frames: int) -> float | None:
     return None if loudness is None else round(loudness, _DIGITS)
 
 
-class ChunkCursor:
-    """Walks through the chunks of a stem, silent ones included, in rising order."""
+class StretchCursor:
+    """Walks through what sounds of a stem, slab by slab, in rising order."""
 
     def __init__(self, reader: StemReader) -> None:
-        self._chunks = reader.chunks()
-        self._start = -1
-        self._samples: NDArray[np.float32] | None = None
-        self._advance()
+        self._stretches = reader.stretches()
+        self._next = 0
 
-    def take(self, start: int) -> NDArray[np.float32] | None:
-        """Return the chunk that begins at frame `start`, float32 [frames, channels]; None where all is zero."""
-        if self._start != start:
-            return None
-        samples = self._samples
-        self._advance()
-        return samples
+    def take(self, start: int, stop: int) -> list[tuple[int, NDArray[np.float32]]]:
+        """Return (first frame, float32 [frames, channels]) of what sounds in [start, stop); the rest of it is zero.
 
-    def _advance(self) -> None:
-        self._start, self._samples = next(self._chunks, (-1, None))
+        The blocks are read-only views of the file. Each call begins where the last one stopped, or later.
+        """
+        taken = []
+        while self._next < len(self._stretches):
+            first, samples = self._stretches[self._next]
+            end = first + len(samples)
+            low, high = max(first, start), min(end, stop)
+            if low < high:
+                taken.append((low, samples[low - first : high - first]))
+            if end > stop:
+                break
+            self._next += 1
+        return taken

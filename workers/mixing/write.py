@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ from schemas.dataset import FileRecord, TrackPaths
 from schemas.plan import OutputPlan
 from workers.audio.files import AudioWriter, disk_errors, open_writer
 from workers.audio.meter import LoudnessMeter
-from workers.audio.stemfile import CHUNK_FRAMES, StemReader
+from workers.audio.stemfile import StemReader
 from workers.audio.truepeak import TruePeakMeter
-from workers.mixing.stems import ChunkCursor, StemInput
+from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor
 
-#: Chunks that a stem is taken through at once: few switches between encoders, buffers of 256 KB in stereo.
-_SLAB_CHUNKS: Final = 8
+#: What sounds of a lane in a slab: first frame, counted from the slab's, and samples.
+Sounding = list[tuple[int, NDArray[Any]]]
 
 
 class MixFigures(NamedTuple):
@@ -49,12 +49,13 @@ def write_files(
     with ExitStack() as stack:
         writers = [stack.enter_context(_open(folder / path, output, frames)) for path in relative]
         lanes = [
-            _StemLane(stem.reader, gain, writer, output.bits, frames)
+            _StemLane(stem.reader, gain, writer, output.bits)
             for stem, gain, writer in zip(stems, gains, writers, strict=False)
         ]
-        mix = _MixLane(writers[-1], output, frames, true_peak_floor=true_peak_floor)
-        for slab in _slabs(frames):
-            mix.add(slab, [lane.run(slab) for lane in lanes])
+        mix = _MixLane(writers[-1], output, true_peak_floor=true_peak_floor)
+        for start in range(0, frames, SLAB_FRAMES):
+            length = min(SLAB_FRAMES, frames - start)
+            mix.add(length, [run for lane in lanes for run in lane.publish(start, length)])
         written = [writer.close() for writer in writers]
     records = [
         FileRecord(path=path, size_bytes=w.size_bytes, sha256=w.sha256)
@@ -79,32 +80,33 @@ def _open(path: Path, output: OutputPlan, frames: int) -> AudioWriter:
 class _StemLane:
     """One stem on its way from the raw file into the published one."""
 
-    def __init__(self, reader: StemReader, gain: np.float32, writer: AudioWriter, bits: int, frames: int) -> None:
-        self._cursor = ChunkCursor(reader)
+    def __init__(self, reader: StemReader, gain: np.float32, writer: AudioWriter, bits: int) -> None:
+        self._cursor = StretchCursor(reader)
         self._gain = gain
         self._writer = writer
-        self._frames = frames
         self._bits = bits
-        shape = (CHUNK_FRAMES, reader.channels)
+        shape = (SLAB_FRAMES, reader.channels)
         self._wide = np.empty(shape, dtype=np.float64)
-        self._published = np.empty((_SLAB_CHUNKS, *shape), dtype=_sample_type(bits))
+        self._published = np.empty(shape, dtype=np.float32 if bits == 32 else np.int32)
 
-    def run(self, slab: range) -> list[NDArray[Any] | None]:
-        """Publish the chunks that begin at the frames of `slab`; return them, valid until the next call, or None."""
-        return [self._publish(start, room) for start, room in zip(slab, self._published, strict=False)]
+    def publish(self, start: int, length: int) -> Sounding:
+        """Publish frames [start, start + length); return what sounds of them, valid until the next call."""
+        runs: Sounding = []
+        position = 0
+        for first, raw in self._cursor.take(start, start + length):
+            offset = first - start
+            published: NDArray[Any] = self._published[offset : offset + len(raw)]
+            self._apply_gain(raw, published)
+            self._fill(offset - position)
+            self._writer.write(published)
+            runs.append((offset, published))
+            position = offset + len(raw)
+        self._fill(length - position)
+        return runs
 
-    def _publish(self, start: int, room: NDArray[Any]) -> NDArray[Any] | None:
-        length = min(CHUNK_FRAMES, self._frames - start)
-        raw = self._cursor.take(start)
-        if raw is None:
-            self._writer.silence(length)
-            return None
-        published = room[: len(raw)]
-        self._apply_gain(raw, published)
-        self._writer.write(published)
-        if len(raw) < length:
-            self._writer.silence(length - len(raw))
-        return published
+    def _fill(self, frames: int) -> None:
+        if frames:
+            self._writer.silence(frames)
 
     def _apply_gain(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
         if self._bits == 32:
@@ -120,12 +122,11 @@ class _StemLane:
 class _MixLane:
     """The sum of all stems on its way into the published mix, and its meters."""
 
-    def __init__(self, writer: AudioWriter, output: OutputPlan, frames: int, *, true_peak_floor: float | None) -> None:
+    def __init__(self, writer: AudioWriter, output: OutputPlan, *, true_peak_floor: float | None) -> None:
         self._writer = writer
-        self._frames = frames
         self._bits = output.bits
         self._scale = np.float32(1.0 if output.bits == 32 else 2.0 ** (1 - output.bits))
-        shape = (CHUNK_FRAMES, output.channels)
+        shape = (SLAB_FRAMES, output.channels)
         self._sum = np.empty(shape, dtype=np.float64 if output.bits == 32 else np.int32)
         self._level = np.empty(shape, dtype=np.float32)
         self._peak = 0.0
@@ -134,18 +135,27 @@ class _MixLane:
             self._true_peak = TruePeakMeter(output.channels, floor=true_peak_floor)
         self._loudness = LoudnessMeter(output.rate_hz, output.channels)
 
-    def add(self, slab: range, lanes: Sequence[Sequence[NDArray[Any] | None]]) -> None:
-        """Add up and write one slab: per lane its chunks."""
-        for start, chunks in zip(slab, zip(*lanes, strict=True), strict=True):
-            length = min(CHUNK_FRAMES, self._frames - start)
-            sounding = [chunk for chunk in chunks if chunk is not None]
-            if sounding:
-                self._write(_add_up(sounding, self._sum[:length]))
-            else:
-                self._writer.silence(length)
-                self._loudness.silence(length)
-                if self._true_peak is not None:
-                    self._true_peak.silence()
+    def add(self, length: int, runs: Sounding) -> None:
+        """Add up and write the next `length` frames; integers may wrap on the way, the sum is exact."""
+        total = self._sum[:length]
+        total[:] = 0
+        for offset, samples in runs:
+            place = total[offset : offset + len(samples)]
+            np.add(place, samples, out=place)
+        position = 0
+        for start, stop in _covered(runs):
+            self._pass(start - position)
+            self._write(total[start:stop])
+            position = stop
+        self._pass(length - position)
+
+    def _pass(self, frames: int) -> None:
+        """Write silence."""
+        if frames:
+            self._writer.silence(frames)
+            self._loudness.silence(frames)
+            if self._true_peak is not None:
+                self._true_peak.silence()
 
     def figures(self) -> MixFigures:
         """Return what was measured."""
@@ -171,21 +181,12 @@ class _MixLane:
             self._true_peak.push(level)
 
 
-def _add_up(chunks: Sequence[NDArray[Any]], total: NDArray[Any]) -> NDArray[Any]:
-    """Sum chunks of any length into `total`; integers may wrap on the way, the sum is exact."""
-    np.copyto(total[: len(chunks[0])], chunks[0])
-    total[len(chunks[0]) :] = 0
-    for chunk in chunks[1:]:
-        np.add(total[: len(chunk)], chunk, out=total[: len(chunk)])
-    return total
-
-
-def _slabs(frames: int) -> Iterator[range]:
-    """Yield the first frames of the chunks of each slab."""
-    step = _SLAB_CHUNKS * CHUNK_FRAMES
-    for first in range(0, frames, step):
-        yield range(first, min(first + step, frames), CHUNK_FRAMES)
-
-
-def _sample_type(bits: int) -> type[np.float32 | np.int32]:
-    return np.float32 if bits == 32 else np.int32
+def _covered(runs: Sounding) -> list[tuple[int, int]]:
+    """Return the stretches in which at least one run sounds, in rising order and apart from each other."""
+    covered: list[tuple[int, int]] = []
+    for start, stop in sorted((offset, offset + len(samples)) for offset, samples in runs):
+        if covered and start <= covered[-1][1]:
+            covered[-1] = covered[-1][0], max(covered[-1][1], stop)
+        else:
+            covered.append((start, stop))
+    return covered

@@ -32,7 +32,7 @@ def result(data_hash: str) -> StemResult:
 def stored(store: Store) -> StemResult:
     part = store.part_path(SPEC, 1)
     with StemWriter(part, rate_hz=44100, channels=2) as writer:
-        writer.chunk(np.full((100, 2), 0.5, dtype=np.float32))
+        writer.chunks(np.full((100, 2), 0.5, dtype=np.float32))
         data_hash = writer.finish()
     store.commit_stem(part, result(data_hash))
     return result(data_hash)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from workers.audio.levels import HOP_FRAMES, LevelMeter, Levels
+from workers.audio.levels import HOP_FRAMES, SLAB_FRAMES, LevelMeter, Levels
 from workers.audio.stemfile import CHUNK_FRAMES
 
 Audio = NDArray[np.float32]
@@ -17,8 +19,8 @@ RATE_HZ = 44100
 
 def measure(audio: Audio) -> Levels:
     meter = LevelMeter(RATE_HZ, audio.shape[1])
-    for start in range(0, len(audio), CHUNK_FRAMES):
-        meter.chunk(np.ascontiguousarray(audio[start : start + CHUNK_FRAMES]))
+    for start in range(0, len(audio), SLAB_FRAMES):
+        meter.slab(np.ascontiguousarray(audio[start : start + SLAB_FRAMES]))
     return meter.result()
 
 
@@ -46,12 +48,31 @@ def test_silence_has_no_levels(frames: int) -> None:
     assert levels == Levels(0.0, 0.0, [0.0, 0.0], 0, 0, None, None, 0.0, None, [])
 
 
-def test_a_chunk_of_zeros_is_told_from_one_that_sounds() -> None:
+@pytest.mark.parametrize("pattern", ["0", "1", "01", "10", "0110", "1001", "0000", "1111", "1011"])
+@pytest.mark.parametrize("last", [1, 700, CHUNK_FRAMES])
+def test_chunks_of_zeros_are_told_from_those_that_sound(pattern: str, last: int) -> None:
     meter = LevelMeter(RATE_HZ, 2)
-    assert meter.chunk(silence(CHUNK_FRAMES)) is None
-    sound = constant(CHUNK_FRAMES, 1e-30)
-    assert meter.chunk(sound) is sound
-    assert meter.sounding_frames == CHUNK_FRAMES
+    chunks = [constant(CHUNK_FRAMES, 1e-30 * int(digit)) for digit in pattern]
+    slab = np.concatenate([*chunks[:-1], chunks[-1][:last]])
+    samples, runs = meter.slab(slab)
+    assert samples is slab
+    assert [run.start for run in runs] == [0, *(run.stop for run in runs[:-1])]
+    assert runs[-1].stop == len(slab)
+    assert all(slab[run.start : run.stop].all() == run.sounds for run in runs)
+    assert all(one.sounds != next_.sounds for one, next_ in itertools.pairwise(runs))
+    assert meter.sounding_frames == sum(run.stop - run.start for run in runs if run.sounds)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.booleans())
+def test_slabs_of_any_number_of_chunks_give_the_same_levels(sizes: list[int], gap: bool) -> None:
+    audio = (np.random.default_rng(1).standard_normal((18 * CHUNK_FRAMES, 2)) * 0.1).astype(np.float32)
+    audio[3 * CHUNK_FRAMES : (3 + 4 * gap) * CHUNK_FRAMES] = 0.0
+    meter, start, turn = LevelMeter(RATE_HZ, 2), 0, 0
+    while start < len(audio):
+        stop = start + sizes[turn % len(sizes)] * CHUNK_FRAMES
+        meter.slab(audio[start:stop])
+        start, turn = stop, turn + 1
+    assert meter.result() == measure(audio)
 
 
 @pytest.mark.parametrize("start", [0, 1, 511, 512, 5000, 12345])

@@ -30,7 +30,7 @@ def write(path: Path, pattern: list[bool], last: int = CHUNK_FRAMES, channels: i
             frames = last if number == len(pattern) - 1 else CHUNK_FRAMES
             block = chunk(number, frames, channels) if sounds else np.zeros((frames, channels), np.float32)
             audio.append(block)
-            (writer.chunk(block) if sounds else writer.silence(frames))
+            (writer.chunks(block) if sounds else writer.silence(frames))
         writer.finish()
     return np.concatenate([np.zeros((0, channels), np.float32), *audio])
 
@@ -54,12 +54,23 @@ def test_any_span_reads_back_as_it_was_written(
     assert found or not expected.any()
 
 
-def test_chunks_yields_what_sounds_and_where(tmp_path: Path) -> None:
+def test_stretches_are_what_sounds_and_where(tmp_path: Path) -> None:
     audio = write(tmp_path / "a.stem", [SILENCE, SOUND, SOUND, SILENCE, SOUND], last=100)
-    chunks = list(StemReader(tmp_path / "a.stem").chunks())
-    assert [start // CHUNK_FRAMES for start, _ in chunks] == [1, 2, 4]
-    assert [len(block) for _, block in chunks] == [CHUNK_FRAMES, CHUNK_FRAMES, 100]
-    assert all(np.array_equal(block, audio[start : start + len(block)]) for start, block in chunks)
+    stretches = StemReader(tmp_path / "a.stem").stretches()
+    assert [start // CHUNK_FRAMES for start, _ in stretches] == [1, 4]
+    assert [len(samples) for _, samples in stretches] == [2 * CHUNK_FRAMES, 100]
+    assert all(np.array_equal(samples, audio[start : start + len(samples)]) for start, samples in stretches)
+
+
+def test_several_chunks_are_written_as_one_or_one_by_one(tmp_path: Path) -> None:
+    audio = np.concatenate([chunk(number) for number in range(5)])[: 4 * CHUNK_FRAMES + 10]
+    digests = []
+    for step in (1, 2, 5):
+        with StemWriter(tmp_path / str(step), rate_hz=44100, channels=2) as writer:
+            for start in range(0, len(audio), step * CHUNK_FRAMES):
+                writer.chunks(audio[start : start + step * CHUNK_FRAMES])
+            digests.append(writer.finish())
+    assert len(set(digests)) == 1
 
 
 def test_silent_chunks_take_no_room(tmp_path: Path) -> None:
@@ -69,7 +80,7 @@ def test_silent_chunks_take_no_room(tmp_path: Path) -> None:
 
 def test_the_hash_is_that_of_the_whole_file(tmp_path: Path) -> None:
     with StemWriter(tmp_path / "a.stem", rate_hz=48000, channels=2) as writer:
-        writer.chunk(chunk(1))
+        writer.chunks(chunk(1))
         digest = writer.finish()
     assert digest == blake3((tmp_path / "a.stem").read_bytes()).hexdigest()
     verify_stem(tmp_path / "a.stem", digest)
@@ -83,16 +94,16 @@ def test_the_hash_depends_on_silence_too(tmp_path: Path) -> None:
         with StemWriter(tmp_path / "a.stem", rate_hz=48000, channels=2) as writer:
             if silence:
                 writer.silence(silence)
-            writer.chunk(chunk(1))
+            writer.chunks(chunk(1))
             digests.add(writer.finish())
     assert len(digests) == 3
 
 
 def test_nothing_follows_a_short_chunk(tmp_path: Path) -> None:
     with StemWriter(tmp_path / "a.stem", rate_hz=44100, channels=2) as writer:
-        writer.chunk(chunk(1, 100))
+        writer.chunks(chunk(1, 100))
         with pytest.raises(StoreError, match="nothing can follow"):
-            writer.chunk(chunk(2))
+            writer.chunks(chunk(2))
 
 
 def test_a_file_without_its_end_is_refused_wherever_it_was_cut(tmp_path: Path) -> None:
@@ -169,4 +180,4 @@ def test_a_full_disk_and_a_missing_folder_have_their_names(tmp_path: Path) -> No
     if not full.exists():
         pytest.skip("/dev/full is there only on Linux")
     with StemWriter(full, rate_hz=44100, channels=2) as writer, pytest.raises(DiskFullError):
-        writer.chunk(chunk(1))
+        writer.chunks(chunk(1))

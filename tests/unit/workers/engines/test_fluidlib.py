@@ -41,10 +41,17 @@ def test_a_configured_path_is_the_only_one_tried(tmp_path: Path) -> None:
     assert "pip install pygame-ce" in caught.value.hint
 
 
-def test_the_wheel_is_tried_where_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fluidlib, "_SYSTEM_NAMES", ("libnothere.so",))
+def test_the_pinned_library_of_the_wheel_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fluidlib, "_loaded", {})
     assert load_library().path in bundled_libraries()
+
+
+def test_the_system_is_tried_where_there_is_no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    somewhere = bundled_libraries()[0]
+    monkeypatch.setattr(fluidlib, "_SYSTEM_NAMES", ("libnothere.so", somewhere))
+    monkeypatch.setattr(fluidlib, "bundled_libraries", list)
+    monkeypatch.setattr(fluidlib, "_loaded", {})
+    assert load_library().path == somewhere
 
 
 def test_a_machine_without_any_is_told_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,9 +64,12 @@ def test_a_machine_without_any_is_told_how_to_get_one(monkeypatch: pytest.Monkey
 
 
 def test_another_library_of_that_name_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fluidlib, "_SYSTEM_NAMES", ("libc.so.6",) if sys.platform == "linux" else ("libSystem.dylib",))
+    somewhere = bundled_libraries()[0]
+    other = "libc.so.6" if sys.platform == "linux" else "libSystem.dylib"
+    monkeypatch.setattr(fluidlib, "_SYSTEM_NAMES", (other, somewhere))
+    monkeypatch.setattr(fluidlib, "bundled_libraries", list)
     monkeypatch.setattr(fluidlib, "_loaded", {})
-    assert load_library().path in bundled_libraries()
+    assert load_library().path == somewhere
 
 
 def test_errors_are_kept_and_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
