@@ -14,6 +14,8 @@ broker in between. Where forking is not safe (macOS), slots are started as proce
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import json
 import os
 import select
@@ -60,11 +62,13 @@ class _Slots:
         Raises:
             DiskFullError, ServiceError: a new process would fare no better.
         """
-        dead = [index for index, pid in enumerate(self._pids) if _ended(pid)]
+        codes = {index: _exit_code(pid) for index, pid in enumerate(self._pids)}
+        dead = [index for index, code in codes.items() if code is not None]
         for index in dead:
             last = self._last_words(index)
-            if last.startswith(DiskFullError.reason):
-                raise DiskFullError(last.partition(": ")[2])
+            if codes[index] == errno.ENOSPC:
+                hint = "Free some space and run the same command again"
+                raise DiskFullError(last or f"no room left for {self._logs.parent}", hint=hint)
             self._restarts += 1
             if self._restarts > MAX_RESTARTS:
                 raise ServiceError(
@@ -79,11 +83,11 @@ class _Slots:
         left = [pid for pid in self._pids if _signal(pid, signal.SIGTERM)]
         deadline = time.monotonic() + _STOP_S
         while left and time.monotonic() < deadline:
-            left = [pid for pid in left if not _ended(pid)]
+            left = [pid for pid in left if _exit_code(pid) is None]
             time.sleep(0.01)
         for pid in left:
             _signal(pid, signal.SIGKILL)
-            _ended(pid, wait=True)
+            _exit_code(pid, wait=True)
 
     def _start(self, index: int) -> int:
         with open(self._log(index), "ab") as log:
@@ -115,13 +119,13 @@ def _become_slot(parent: int, ledger_url: str, log: int) -> NoReturn:
     except BaseException:  # noqa: BLE001  nothing may get back into the code of the forked process
         sys.excepthook(*sys.exc_info())
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
         os._exit(code)
 
 
 def _run_slot(parent: int, ledger_url: str) -> int:
-    """Work on what the ledger holds until SIGTERM comes or the parent ends; returns 0, or the exit code of the error."""
+    """Work on what the ledger holds until SIGTERM comes or the parent ends; returns the exit code, ENOSPC for no room."""
     try:
         with Slot(open_ledger(ledger_url), WorkerSettings()) as slot:
             if os.getppid() != parent:  # it ended before the slot began to watch it
@@ -130,18 +134,24 @@ def _run_slot(parent: int, ledger_url: str) -> int:
             while not slot.stopping:
                 if not slot.run_task() and not slot.render_batch():
                     slot.wait(IDLE_S)
+    except DiskFullError as error:
+        with contextlib.suppress(OSError):  # there may be no room for these words either
+            sys.stderr.write(f"{error.message}\n")
+            sys.stderr.flush()
+        return errno.ENOSPC
     except FarmError as error:
         sys.stderr.write(f"{error.reason}: {error}\n")
         return error.exit_code
     return 0
 
 
-def _ended(pid: int, *, wait: bool = False) -> bool:
+def _exit_code(pid: int, *, wait: bool = False) -> int | None:
+    """Return the exit code of a child that has ended, negative for a signal's number; None while it lives."""
     try:
-        found, _ = os.waitpid(pid, 0 if wait else os.WNOHANG)
+        found, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
     except ChildProcessError:
-        return True
-    return found == pid
+        return 0
+    return os.waitstatus_to_exitcode(status) if found == pid else None
 
 
 def _signal(pid: int, number: int) -> bool:

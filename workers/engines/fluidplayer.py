@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.result import EngineReport
 from workers.engines.base import BlockSink
@@ -28,20 +29,26 @@ _GAP_BLOCKS: Final = 16
 #: With reverb or chorus a tail has ended when it has been below -100 dB of full scale for half a second.
 _EFFECT_FLOOR: Final = 1e-5
 _EFFECT_FLOOR_S: Final = 0.5
+#: FluidSynth's effects never come to rest: a constant of some 1e-8, which keeps them clear of denormal numbers, goes round
+#: in them for ever (fluid_rev.c, DC_OFFSET). Stretches that stay below half of the last bit of 24-bit audio are silence.
+_HUSH_FLOOR: Final = 2.0**-24
+_HUSH_FRAMES: Final = 4096
 
 
 class FluidPlayer:
     """One render: plays a schedule on a new synthesiser into a sink.
 
     Spans in which no voice sounds are not rendered, since FluidSynth would write exact zeros there and no state of
-    it moves on that a later voice could hear (with reverb or chorus there is such state: everything is rendered).
+    it moves on that a later voice could hear. With reverb or chorus there is such state, and everything is rendered; what
+    rings on below half of the last bit of 24-bit audio is made exact zeros.
 
     Args:
         synth: the synthesiser, presets selected.
         channels: 2, or 1 for the mean of left and right.
         polyphony: of the synthesiser; above it a new note silences an old one.
         effects: whether reverb or chorus is on.
-        skip_silence: False renders the silent spans too; the samples are the same.
+        skip_silence: False renders the silent spans too, and leaves what rings on; the samples are the same, or with
+            effects differ by 2^-24 at most.
     """
 
     def __init__(
@@ -65,6 +72,7 @@ class FluidPlayer:
         self._effects = effects
         self._quiet_blocks = int(_EFFECT_FLOOR_S * rate_hz / BLOCK_FRAMES) + 1
         self._skip = skip_silence and not effects
+        self._hush = skip_silence and effects
         self._stereo = np.zeros((CHUNK_FRAMES, 2), np.float32)
         self._mono = np.zeros((CHUNK_FRAMES, 1), np.float32) if channels == 1 else None
         self._address: int = self._stereo.ctypes.data
@@ -212,6 +220,8 @@ class FluidPlayer:
         self._fill = 0
         if not frames:
             return
+        if self._hush:
+            _hush(self._stereo[:frames])
         if self._mono is None:
             self._sink.write(self._stereo[:frames])
             return
@@ -219,3 +229,11 @@ class FluidPlayer:
         np.add(self._stereo[:frames, :1], self._stereo[:frames, 1:], out=mono)
         mono *= np.float32(0.5)
         self._sink.write(mono)
+
+
+def _hush(samples: NDArray[np.float32]) -> None:
+    """Make zeros of every stretch that stays below the floor, in place; the first frame is the first of a stretch."""
+    for start in range(0, len(samples), _HUSH_FRAMES):
+        stretch = samples[start : start + _HUSH_FRAMES]
+        if max(float(stretch.max()), -float(stretch.min())) < _HUSH_FLOOR:
+            stretch[:] = 0.0

@@ -127,6 +127,23 @@ def test_passing_over_silence_changes_no_bit(
     assert report == whole_report
 
 
+@pytest.mark.parametrize("settings", [FluidSettings(reverb=True), FluidSettings(chorus=True)])
+def test_effects_that_have_rung_out_leave_exact_silence(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, settings: FluidSettings
+) -> None:
+    tune = song([control(0, 91, 127), control(0, 93, 127), *note(0, SECOND, 62), *note(10 * SECOND, 11 * SECOND, 62)])
+    hushed, report = studio.play(tune, SINE, settings=settings)
+    monkeypatch.setattr(fluidsynth, "FluidPlayer", partial(FluidPlayer, skip_silence=False))
+    whole, whole_report = studio.play(tune, SINE, settings=settings)
+    assert report == whole_report
+    assert np.abs(whole - hushed).max() < 2.0**-24
+    rest = slice(8 * 44100, 9 * 44100)
+    assert whole[rest].any() == settings.reverb
+    assert not hushed[rest].any()
+    sounding = slice(11 * 44100 - 4096, 11 * 44100)
+    assert hushed[sounding].tobytes() == whole[sounding].tobytes()
+
+
 @pytest.mark.parametrize("blocks", [1, 8, 24, 128])
 def test_the_size_of_chunks_changes_no_bit(studio: Studio, monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
     expected = studio.play(BUSY, HELD)
