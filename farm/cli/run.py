@@ -59,7 +59,11 @@ def _make(request: Request, host: SlotHost, slots: int, progress: Progress, bega
     submission_id = enter(ledger, request)
     (request.out / DATASET).unlink(missing_ok=True)
     status = run_local(
-        ledger, submission_id, host, finish=lambda number: write_dataset(ledger, number), report=progress.show
+        ledger,
+        submission_id,
+        host,
+        finish=lambda number: write_dataset(ledger, number),
+        report=None if progress.quiet else progress.show,
     )
     return _report(ledger, status, wall_s=time.monotonic() - began, fresh=True, out=request.out)
 

@@ -30,6 +30,7 @@ class Progress:
     """The live line of a run: phase, bar over stems, songs published, speed, time left. Written to standard error."""
 
     def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
         self._bar = progress.Progress(
             progress.TextColumn("{task.description:<13}"),
             progress.BarColumn(bar_width=32),

@@ -16,8 +16,9 @@ from schemas.states import SUBMISSION_ENDS
 #: Time between two looks of the driver after one that decided something, and at most, when there is nothing to decide.
 TICK_S = 0.02
 LONGEST_TICK_S = 0.2
-#: Time between two pictures of the progress.
+#: Time between two pictures of the progress, and between two looks at the state where nobody sees it.
 REPORT_S = 0.25
+UNSEEN_S = 1.0
 
 
 class Stopped(FarmError):
@@ -32,31 +33,31 @@ def run_local(
     submission_id: int,
     host: SlotHost,
     finish: Callable[[int], None],
-    report: Callable[[SubmissionStatus], None],
+    report: Callable[[SubmissionStatus], None] | None,
 ) -> SubmissionStatus:
     """Drive a sealed submission to its end with the slots of `host`.
 
     Args:
         finish: writes the dataset's manifest and record; called by the reconciler.
-        report: shown the status a few times a second.
+        report: shown the status a few times a second; None where nobody looks.
 
     Raises:
         Stopped: SIGINT or SIGTERM came; the same command resumes.
         DiskFullError: a slot found no room; nothing half-written is published.
         ServiceError: slots cannot be kept alive.
     """
-    ledger.expire_host_slots(socket.gethostname(), live_pids=host.pids)
     reconciler = Reconciler(ledger, finish=finish)
     with _Interrupt() as interrupt:
-        shown, wait_s = 0.0, TICK_S
+        shown, wait_s, every_s = 0.0, TICK_S, UNSEEN_S if report is None else REPORT_S
         while True:
-            if host.tend():
+            if host.tend():  # also when the first slots have come: what an earlier run left behind is freed then
                 ledger.expire_host_slots(socket.gethostname(), live_pids=host.pids)
             look = reconciler.tick(submission_id)
-            if look.finished or time.monotonic() - shown >= REPORT_S:
+            if look.finished or time.monotonic() - shown >= every_s:
                 shown = time.monotonic()
                 status = ledger.status(submission_id)
-                report(status)
+                if report is not None:
+                    report(status)
                 if status.state in SUBMISSION_ENDS:
                     return status
             if interrupt.came:
