@@ -20,6 +20,7 @@ from farm.ledger.records import (
     SubmissionStatus,
     TaskRef,
 )
+from farm.ledger.watch import Watch
 
 __all__ = [
     "ChosenSong",
@@ -38,5 +39,6 @@ __all__ = [
     "Submission",
     "SubmissionStatus",
     "TaskRef",
+    "Watch",
     "open_ledger",
 ]

@@ -10,6 +10,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -85,6 +86,11 @@ class Database:
     def is_sqlite(self) -> bool:
         """Whether the ledger is a file."""
         return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite ledger."""
+        return Path(str(self._url.database)).absolute() if self.is_sqlite else None
 
     def close(self) -> None:
         """Close the pool's connections."""

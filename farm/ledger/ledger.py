@@ -43,6 +43,7 @@ from farm.ledger.records import (
     UndrawnSong,
 )  # fmt: skip
 from farm.ledger.tx import Tx, chunks
+from farm.ledger.watch import Watch
 from schemas.dataset import MixResult, TrackRecord
 from schemas.patch import EngineFacts
 from schemas.plan import DatasetPlan
@@ -83,6 +84,10 @@ class Ledger:
     def close(self) -> None:
         """Close the connections."""
         self._db.close()
+
+    def watch(self) -> Watch:
+        """Return a look-out for writes of others, for processes on the machine of an SQLite ledger."""
+        return Watch(self._db.path)
 
     # ------------------------------------------------------------ submissions
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import signal
 import socket
 import time
@@ -13,9 +15,9 @@ from farm.scheduling.slothost import SlotHost
 from schemas.errors import FarmError
 from schemas.states import SUBMISSION_ENDS
 
-#: Time between two looks of the driver after one that decided something, and at most, when there is nothing to decide.
-TICK_S = 0.02
-LONGEST_TICK_S = 0.2
+#: Time between two looks whether anybody has written to the ledger; and between two looks at the whole where nobody has.
+LOOK_S = 0.01
+LONGEST_TICK_S = 1.0
 #: Time between two pictures of the progress, and between two looks at the state where nobody sees it.
 REPORT_S = 0.25
 UNSEEN_S = 1.0
@@ -47,14 +49,17 @@ def run_local(
         ServiceError: slots cannot be kept alive.
     """
     reconciler = Reconciler(ledger, finish=finish)
-    with _Interrupt() as interrupt:
-        shown, wait_s, every_s = 0.0, TICK_S, UNSEEN_S if report is None else REPORT_S
+    every_s = UNSEEN_S if report is None else REPORT_S
+    ticked_s = shown_s = -math.inf
+    with _Interrupt() as interrupt, contextlib.closing(ledger.watch()) as watch:
         while True:
             if host.tend():  # also when the first slots have come: what an earlier run left behind is freed then
                 ledger.expire_host_slots(socket.gethostname(), live_pids=host.pids)
-            look = reconciler.tick(submission_id)
-            if look.finished or time.monotonic() - shown >= every_s:
-                shown = time.monotonic()
+            now_s, finished = time.monotonic(), False
+            if watch.changed() or now_s - ticked_s >= LONGEST_TICK_S:
+                ticked_s, finished = now_s, bool(reconciler.tick(submission_id).finished)
+            if finished or now_s - shown_s >= every_s:
+                shown_s = now_s
                 status = ledger.status(submission_id)
                 if report is not None:
                     report(status)
@@ -62,8 +67,7 @@ def run_local(
                     return status
             if interrupt.came:
                 raise Stopped("stopped", hint="What was finished is kept; run the same command to go on")
-            wait_s = min(2 * wait_s, LONGEST_TICK_S) if look.idle else TICK_S
-            time.sleep(wait_s)
+            time.sleep(LOOK_S)
 
 
 class _Interrupt:

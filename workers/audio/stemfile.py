@@ -126,7 +126,7 @@ class StemReader:
         self._path = path
         if expected_hash is not None:
             verify_stem(path, expected_hash)
-        data = self._map()
+        self._data = data = self._map()
         footer, body_bytes = self._footer(data)
         self.frames: int = footer["frames"]
         self.channels: int = footer["channels"]
@@ -155,6 +155,20 @@ class StemReader:
         The blocks are read-only views of the file.
         """
         return [(start, samples) for (start, _), samples in zip(self.spans, self._parts, strict=True)]
+
+    def release(self, start: int, stop: int) -> None:
+        """Give back the memory of frames [start, stop), which count as this process's own while they are mapped.
+
+        They may be read again, from the page cache or the disk.
+        """
+        first, last = (self._byte(frame) // mmap.PAGESIZE * mmap.PAGESIZE for frame in (start, stop))
+        if last > first:
+            self._data.madvise(mmap.MADV_DONTNEED, first, last - first)
+
+    def _byte(self, frame: int) -> int:
+        """Return where in the file the first stored frame at or behind `frame` lies."""
+        stored = sum(min(length, max(0, frame - first)) for first, length in self.spans)
+        return stored * self.channels * _SAMPLE_BYTES
 
     def read(self, start: int, frames: int, out: Samples) -> bool:
         """Copy frames [start, start + frames) into `out`; beyond the stem's end there are zeros.

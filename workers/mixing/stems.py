@@ -18,6 +18,8 @@ _LONG_S: Final = 30.0
 _DIGITS: Final = 4
 #: Frames that a stem is taken through at once: few switches between encoders, and all of a slab stays in cache.
 SLAB_FRAMES: Final = 8 * CHUNK_FRAMES
+#: Memory of a stem is given back in stretches of this size: 4 MB in stereo.
+_RELEASE_FRAMES: Final = 1 << 19
 
 
 class StemInput(NamedTuple):
@@ -50,17 +52,22 @@ def loudness_in_song(stem: StemInput, frames: int) -> float | None:
 
 
 class StretchCursor:
-    """Walks through what sounds of a stem, slab by slab, in rising order."""
+    """Walks through what sounds of a stem, slab by slab, in rising order, and gives back the memory behind it."""
 
     def __init__(self, reader: StemReader) -> None:
+        self._reader = reader
         self._stretches = reader.stretches()
         self._next = 0
+        self._released = 0
 
     def take(self, start: int, stop: int) -> list[tuple[int, NDArray[np.float32]]]:
         """Return (first frame, float32 [frames, channels]) of what sounds in [start, stop); the rest of it is zero.
 
         The blocks are read-only views of the file. Each call begins where the last one stopped, or later.
         """
+        if start - self._released >= _RELEASE_FRAMES:
+            self._reader.release(self._released, start)
+            self._released = start
         taken = []
         while self._next < len(self._stretches):
             first, samples = self._stretches[self._next]
