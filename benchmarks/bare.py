@@ -11,6 +11,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -25,6 +26,8 @@ GRID = 64
 Call = tuple[int, Callable[..., int] | None, tuple[int, ...]]
 #: Frames of one write call at most: the buffer stays in the second-level cache.
 CHUNK = 16384
+#: A run is given up after this, seconds.
+_LONGEST_S = 3600
 
 
 @dataclass(frozen=True)
@@ -37,25 +40,28 @@ class BareStem:
     frames: int
 
 
-def measure(stems: list[BareStem], soundfont: Path, settings: FluidSettings, rate_hz: int, processes: int) -> float:
-    """Return the wall time in which `processes` warm synthesisers render all stems, seconds."""
+def measure(
+    stems: list[BareStem], soundfont: Path, settings: FluidSettings, rate_hz: int, processes: int
+) -> tuple[float, float]:
+    """Return wall time and CPU time in which `processes` warm synthesisers render all stems, seconds."""
     shares = _share(stems, processes)
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(processes + 1)
     end = context.Barrier(processes + 1)
+    cpu_s = context.Value("d", 0.0)
     workers = [
-        context.Process(target=_work, args=(share, soundfont, settings, rate_hz, start, end), daemon=True)
+        context.Process(target=_work, args=(share, soundfont, settings, rate_hz, start, end, cpu_s), daemon=True)
         for share in shares
     ]
     for worker in workers:
         worker.start()
     start.wait(120)
     began = time.perf_counter()
-    end.wait(600)
+    end.wait(_LONGEST_S)
     wall = time.perf_counter() - began
     for worker in workers:
         worker.join()
-    return wall
+    return wall, float(cpu_s.value)
 
 
 def _share(stems: list[BareStem], processes: int) -> list[list[BareStem]]:
@@ -70,7 +76,13 @@ def _share(stems: list[BareStem], processes: int) -> list[list[BareStem]]:
 
 
 def _work(
-    stems: list[BareStem], soundfont: Path, settings: FluidSettings, rate_hz: int, start: Barrier, end: Barrier
+    stems: list[BareStem],
+    soundfont: Path,
+    settings: FluidSettings,
+    rate_hz: int,
+    start: Barrier,
+    end: Barrier,
+    cpu_s: Synchronized[float],
 ) -> None:
     library = load_library()
     options = new_settings(library, settings, rate_hz)
@@ -79,9 +91,12 @@ def _work(
     prepared = [(stem, _calls(library, stem, rate_hz)) for stem in stems]
     buffer = (ctypes.c_float * (2 * CHUNK))()
     start.wait(120)
+    began = time.process_time()
     for stem, calls in prepared:
         _render(library, options, font, stem, calls, buffer)
-    end.wait(600)
+    with cpu_s.get_lock():
+        cpu_s.value += time.process_time() - began
+    end.wait(_LONGEST_S)
 
 
 def _calls(library: FluidLibrary, stem: BareStem, rate_hz: int) -> list[Call]:

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.__main__ import SONGS
+from benchmarks.songs import SONGS
 
 
 def main() -> int:
