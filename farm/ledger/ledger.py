@@ -303,6 +303,10 @@ class Ledger:
         """Apply the retry policy to a leased stem; failed for good, it fails its song or is dropped, as planned."""
         return self._db.write(lambda tx: stems.fail(tx, slot, lease, reason, detail, infra=infra))
 
+    def any_waiting(self) -> bool:
+        """Whether a stem or a task waits for a slot."""
+        return self._db.read(lambda conn: bool(leases.ready_by_engine(conn)) or tasks.any_ready(conn, []))
+
     def ready_by_engine(self) -> dict[str, int]:
         """Count the stems that wait for a slot by engine class."""
         return self._db.read(leases.ready_by_engine)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from farm.ledger import Ledger
+from farm.ledger import Ledger, StemLease
 from farm.ledger.models import SongRow, StemRow
 from schemas.states import FailureReason, SongState, SubmissionState, TaskKind
 from tests.support.ledgers import Worker, commit_of, plan, reconciler, rendering, rows, run_to_end, split_result, submit
@@ -144,3 +144,20 @@ def test_the_store_learns_which_renders_unfinished_songs_still_need(ledger: Ledg
     assert ledger.specs_in_use(one) == ledger.specs_in_use(two) == shared
     run_to_end(ledger, worker, number, chief)
     assert ledger.specs_in_use(one) == set()
+
+
+def test_it_is_known_whether_anything_waits_for_a_slot(ledger: Ledger) -> None:
+    assert not ledger.any_waiting()
+    number, worker = rendering(ledger, songs=1)
+    assert ledger.any_waiting(), "stems wait"
+    leases: list[StemLease] = []
+    while more := ledger.lease_stems(
+        worker.slot, engine="fluidsynth", warm_key=None, limit=100, holding=[lease.stem_id for lease in leases]
+    ):
+        leases += more
+    assert leases
+    assert not ledger.any_waiting(), "the last ones are leased"
+    ledger.commit_stems(worker.slot, [commit_of(lease) for lease in leases])
+    assert ledger.any_waiting(), "the mix waits"
+    run_to_end(ledger, worker, number, reconciler(ledger))
+    assert not ledger.any_waiting()

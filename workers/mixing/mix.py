@@ -47,6 +47,7 @@ def mix_song(
     *,
     paths: TrackPaths = SLAKH_PATHS,
     min_duration_s: float = 0.0,
+    threads: int = 1,
 ) -> MixResult:
     """Write the published stems and the mix of a song into `folder`.
 
@@ -57,6 +58,7 @@ def mix_song(
         folder: where the files go, at the places that `paths` names; it exists.
         paths: of the layout.
         min_duration_s: the song is at least so long, rounded up to 64 frames; else as long as its longest stem.
+        threads: share the writing; more than one only serves where cores have nothing else to do.
 
     Raises:
         StoreError: a stem is of another form, or holds samples that are no numbers.
@@ -75,6 +77,7 @@ def mix_song(
         paths=paths,
         frames=frames,
         true_peak_floor=_certain_peak(gains.mix_peak, output.bits, len(stems)) if plan.peak == "true" else None,
+        threads=threads,
     )
     return MixResult(
         frames=frames,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
             work.plan.output,
             folder,
             min_duration_s=_duration_s(work),
+            threads=_threads(ledger),
         )
     ledger.complete_mix(task, result)
 
@@ -49,3 +51,8 @@ def _input(store: Store, stem: StemWork, stack: ExitStack) -> StemInput:
 
 def _duration_s(work: SongWork) -> float:
     return 0.0 if work.split is None else work.split.duration_s
+
+
+def _threads(ledger: Ledger) -> int:
+    """Return how many threads share a mix: one core a slot, but all of them when nothing waits for the other slots."""
+    return 1 if ledger.any_waiting() else os.cpu_count() or 1

@@ -18,7 +18,7 @@ from schemas.errors import DiskFullError, LedgerError
 
 @pytest.mark.parametrize(
     ("version", "mode"),
-    [((3, 40, 1), "TRUNCATE"), ((3, 51, 2), "TRUNCATE"), ((3, 51, 3), "WAL"), ((3, 52, 0), "WAL"), ((4, 0, 0), "WAL")],
+    [((3, 40, 1), "PERSIST"), ((3, 51, 2), "PERSIST"), ((3, 51, 3), "WAL"), ((3, 52, 0), "WAL"), ((4, 0, 0), "WAL")],
 )
 def test_a_write_ahead_log_is_used_only_where_its_reset_is_mended(version: tuple[int, ...], mode: str) -> None:
     assert journal_mode(version) == mode

@@ -116,3 +116,19 @@ def test_a_full_disk_leaves_none_of_the_files(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(DiskFullError):
         mix_song(stems, MixPlan(), OutputPlan(), out)
     assert [path for path in out.rglob("*") if not path.is_dir()] == []
+
+
+@pytest.mark.parametrize("output", [OutputPlan(), OutputPlan(format="wav", bits=32)])
+def test_any_number_of_threads_writes_the_same_bytes(tmp_path: Path, output: OutputPlan) -> None:
+    rng = np.random.default_rng(0)
+    audio = {f"S{number:02d}": _tone(1.5 + number, hz=200.0 + 90 * number, at_s=number / 3) for number in range(5)}
+    audio["S05"] = rng.normal(0.0, 0.05, (200_000, 2)).astype(np.float32)
+    stems = stem_inputs(tmp_path, audio)
+    results = []
+    for threads in (1, 2, 5):
+        out = tmp_path / str(threads)
+        out.mkdir()
+        results.append(mix_song(stems, MixPlan(), output, out, threads=threads))
+    assert results[0] == results[1] == results[2]
+    for record in results[0].files:
+        assert len({(tmp_path / str(threads) / record.path).read_bytes() for threads in (1, 2, 5)}) == 1
