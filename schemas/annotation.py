@@ -66,7 +66,9 @@ class StemAnnotation(FarmModel):
     preset: str
     silent: bool  #: excluded from the loudness match since it has no loudness to match
     loudness_lufs: float | None  #: of the raw stem, before gains
-    published_loudness_lufs: float | None
+    published_loudness_lufs: (
+        float | None
+    )  #: as measured of the published file; gates make it differ from loudness + gain
     gain_db: float  #: what was applied to the raw stem: loudness match and common gain
     peak_dbfs: float | None  #: of the published stem; None for digital silence
     active_regions: list[tuple[float, float]]

@@ -97,13 +97,18 @@ class LoudnessMeter:
             frames -= count
             self._advance(count)
 
+    def hop_power(self) -> Matrix:
+        """Return the K-weighted mean square of every whole hop of 100 ms so far, summed over the channels, [hops]."""
+        energies = np.concatenate([*self._energies, self._measure(self._fill // self._hop, keep=False)])
+        power: Matrix = energies / self._hop
+        return power
+
     def integrated(self) -> float | None:
         """Return the loudness of all whole blocks so far, LUFS; None when none is above the gate of -70 LUFS.
 
         The frames behind the last whole hop of 100 ms do not count, as the standard has it.
         """
-        energies = np.concatenate([*self._energies, self._measure(self._fill // self._hop, keep=False)])
-        return integrated_loudness(energies / self._hop)
+        return integrated_loudness(self.hop_power())
 
     def _advance(self, frames: int) -> None:
         self._fill += frames
@@ -130,6 +135,11 @@ class LoudnessMeter:
         vectors = rotated.reshape(lanes, -1)
         energy: Matrix = np.vecdot(vectors, vectors).reshape(self._channels, hops).sum(axis=0)
         return energy
+
+
+def hop_frames(rate_hz: int) -> int:
+    """Return the frames of a hop of 100 ms at a sample rate."""
+    return _grid(rate_hz)[0]
 
 
 def integrated_loudness(hop_power: Matrix) -> float | None:

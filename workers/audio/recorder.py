@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from schemas.result import StemMeasurement
 from workers.audio.levels import SLAB_FRAMES, LevelMeter
-from workers.audio.meter import LoudnessMeter
+from workers.audio.meter import LoudnessMeter, integrated_loudness
 from workers.audio.stemfile import CHUNK_FRAMES, StemWriter
 
 #: Silence behind a stem that counts for its loudness: a sound shorter than a block of 400 ms has one all the same, and
@@ -104,9 +104,10 @@ class Recorder:
         """End the stem and return what was measured and the file's hash."""
         self._flush()
         frames = self._writer.frames
-        data_hash = self._writer.finish()
         self._loudness.silence(int(_PADDING_S * self._rate_hz) + 1)
-        loudness = self._loudness.integrated()
+        power = self._loudness.hop_power()
+        data_hash = self._writer.finish(power)
+        loudness = integrated_loudness(power)
         levels = self._levels.result()
         measured = StemMeasurement(
             frames=frames,

@@ -2,7 +2,8 @@
 
 A file holds, in this order:
     the stored chunks: float32, little-endian, interleaved, `CHUNK_FRAMES` frames each (the song's last one may be short)
-    a JSON footer: frames, channels, rate_hz, chunk_frames, and segments: [[first chunk, number of chunks], ...]
+    the K-weighted power of every hop of 100 ms, float32, from which the loudness follows in any song and at any gain
+    a JSON footer: frames, channels, rate_hz, chunk_frames, hops, and segments: [[first chunk, number of chunks], ...]
     the footer's length in 8 bytes, little-endian, and the magic number `MAGIC`
 Chunks are counted from the first frame of the stem; one that no segment has is all zero. About half of the audio of
 real stems is, so that the file has half the size and every later pass half the work. The BLAKE3 hash of the whole file
@@ -15,7 +16,7 @@ import errno
 import json
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -30,11 +31,11 @@ Samples = NDArray[np.float32]
 
 #: Frames of a chunk: stereo of 32 KB, which stays in the first-level cache while it is measured, hashed and written.
 CHUNK_FRAMES: Final = 4096
-MAGIC: Final = b"STEMF32\n"
+MAGIC: Final = b"STEMF33\n"
 _TRAILER_BYTES: Final = 8 + len(MAGIC)
 _SAMPLE_BYTES: Final = 4
 _HASH_BYTES: Final = 1 << 20
-_KEYS: Final = frozenset({"frames", "channels", "rate_hz", "chunk_frames", "segments"})
+_KEYS: Final = frozenset({"frames", "channels", "rate_hz", "chunk_frames", "hops", "segments"})
 
 
 class StemWriter:
@@ -83,14 +84,18 @@ class StemWriter:
         self._next_chunk()
         self._frames += frames
 
-    def finish(self) -> str:
-        """Write the footer and return the BLAKE3 hash of the file (64 hex digits)."""
+    def finish(self, hop_power: NDArray[np.floating] | Sequence[float] = ()) -> str:
+        """Write what was measured, [hops], and the footer; return the BLAKE3 hash of the file (64 hex digits)."""
+        power = np.asarray(hop_power, "<f4")
+        if len(power):
+            self._put(power.data.cast("B"))
         footer = json.dumps(
             {
                 "frames": self._frames,
                 "channels": self._channels,
                 "rate_hz": self._rate_hz,
                 "chunk_frames": CHUNK_FRAMES,
+                "hops": len(power),
                 "segments": self._segments,
             },
             separators=(",", ":"),
@@ -133,9 +138,12 @@ class StemReader:
         self.rate_hz: int = footer["rate_hz"]
         #: First frame and number of frames of each stretch that is not all zero, in order; the rest is silence.
         self.spans: list[tuple[int, int]] = self._spans(footer["segments"])
-        if sum(frames for _, frames in self.spans) * self.channels * _SAMPLE_BYTES != body_bytes:
+        count = sum(frames for _, frames in self.spans) * self.channels
+        if (count + footer["hops"]) * _SAMPLE_BYTES != body_bytes:
             raise self._damaged("its samples do not fill what its footer says")
-        samples = np.frombuffer(data, "<f4", body_bytes // _SAMPLE_BYTES).reshape(-1, self.channels)
+        samples = np.frombuffer(data, "<f4", count).reshape(-1, self.channels)
+        #: K-weighted mean square of each hop of 100 ms, summed over channels, float64 [hops].
+        self.hop_power = np.frombuffer(data, "<f4", footer["hops"], count * _SAMPLE_BYTES).astype(np.float64)
         self._parts = np.split(samples, np.cumsum([frames for _, frames in self.spans])[:-1]) if self.spans else []
 
     def __enter__(self) -> Self:
@@ -246,7 +254,7 @@ def verify_stem(path: Path, expected_hash: str) -> None:
 
 
 def _plausible(footer: dict[str, Any]) -> bool:
-    numbers = [footer["frames"], footer["channels"], footer["rate_hz"], footer["chunk_frames"]]
+    numbers = [footer[key] for key in _KEYS - {"segments"}]
     segments = footer["segments"]
     if not isinstance(segments, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in segments):
         return False

@@ -84,7 +84,7 @@ def mix_song(
         rate_hz=output.rate_hz,
         channels=output.channels,
         stems=[
-            _record(stem, loudness_lufs, gain_db, output, paths)
+            _record(stem, loudness_lufs, loudness_in_song(stem, frames, gain_db), gain_db, output, paths)
             for stem, loudness_lufs, gain_db in zip(stems, loudness, gains.total_db, strict=True)
         ],
         common_gain_db=gains.common_db,
@@ -185,7 +185,12 @@ def _true_peak_gain_db(
 
 
 def _record(
-    stem: StemInput, loudness_lufs: float | None, gain_db: float, output: OutputPlan, paths: TrackPaths
+    stem: StemInput,
+    loudness_lufs: float | None,
+    published_lufs: float | None,
+    gain_db: float,
+    output: OutputPlan,
+    paths: TrackPaths,
 ) -> StemRecord:
     return StemRecord(
         name=stem.name,
@@ -193,7 +198,7 @@ def _record(
         silent=loudness_lufs is None,
         gain_db=gain_db,
         loudness_lufs=loudness_lufs,
-        published_loudness_lufs=None if loudness_lufs is None else round(loudness_lufs + gain_db, 4),
+        published_loudness_lufs=published_lufs,
         peak_dbfs=decibels(_published_peak(stem.measured.peak, gain_db, output.bits)),
     )
 

@@ -8,13 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.result import StemMeasurement
-from workers.audio.meter import LoudnessMeter
+from workers.audio.meter import hop_frames, integrated_loudness
 from workers.audio.stemfile import CHUNK_FRAMES, StemReader
 
-#: Silence that was behind a stem when it was measured, seconds: one block of the measurement.
-_PADDING_S: Final = 0.4
-#: A stem that sounds so long keeps its loudness, whatever follows it, seconds.
-_LONG_S: Final = 30.0
 _DIGITS: Final = 4
 #: Frames that a stem is taken through at once: few switches between encoders, and all of a slab stays in cache.
 SLAB_FRAMES: Final = 8 * CHUNK_FRAMES
@@ -30,24 +26,16 @@ class StemInput(NamedTuple):
     measured: StemMeasurement
 
 
-def loudness_in_song(stem: StemInput, frames: int) -> float | None:
+def loudness_in_song(stem: StemInput, frames: int, gain_db: float = 0.0) -> float | None:
     """Return the loudness of a stem that is padded with silence to `frames` frames, LUFS, to 0.0001 LU; None if silent.
 
-    A stem was measured with a block of silence behind it. One that ends with the song has none there: where it does
-    not sound long enough for that to weigh less than 0.05 LU, it is measured again.
+    With a gain it is not the same loudness that many decibels higher: which blocks count depends on the gate at
+    -70 LUFS, so that a stem of notes that ring out can differ by some tenths.
     """
-    reader = stem.reader
-    is_padded = frames - reader.frames > _PADDING_S * reader.rate_hz
-    if is_padded or sum(length for _, length in reader.spans) >= _LONG_S * reader.rate_hz:
-        loudness = stem.measured.loudness_lufs
-    else:
-        meter, position = LoudnessMeter(reader.rate_hz, reader.channels), 0
-        for start, samples in reader.stretches():
-            meter.silence(start - position)
-            meter.write(samples)
-            position = start + len(samples)
-        meter.silence(frames - position)
-        loudness = meter.integrated()
+    hops = frames // hop_frames(stem.reader.rate_hz)
+    power = stem.reader.hop_power[:hops]
+    power = np.concatenate([power, np.zeros(hops - len(power))])
+    loudness = integrated_loudness(power * 10.0 ** (gain_db / 10))
     return None if loudness is None else round(loudness, _DIGITS)
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schemas.dataset import StemRecord
 from schemas.errors import DiskFullError, FarmError, StoreError
 from schemas.plan import MixPlan, OutputPlan
 from tests.support.stems import Audio, stem_inputs, write_stem
 from workers.audio.files import read_audio, read_info
+from workers.audio.meter import LoudnessMeter
 from workers.audio.stemfile import StemReader
 from workers.mixing.mix import mix_song
 from workers.mixing.stems import StemInput
@@ -132,3 +134,30 @@ def test_any_number_of_threads_writes_the_same_bytes(tmp_path: Path, output: Out
     assert results[0] == results[1] == results[2]
     for record in results[0].files:
         assert len({(tmp_path / str(threads) / record.path).read_bytes() for threads in (1, 2, 5)}) == 1
+
+
+def _metered_lufs(folder: Path, record: StemRecord) -> float | None:
+    assert record.audio is not None
+    meter = LoudnessMeter(RATE_HZ, 2)
+    meter.write(read_audio(folder / record.audio).astype(np.float32) / np.float32(2**23))
+    return meter.integrated()
+
+
+def test_the_published_loudness_is_what_a_meter_reads_of_the_published_file(tmp_path: Path) -> None:
+    """A sound that fades away: the louder it is played, the more of its blocks are above the gate at -70 LUFS."""
+    fading = _tone(6.0, level=0.02) * np.float32(10.0) ** (-np.linspace(0, 4, 6 * 44100, dtype=np.float32))[:, None]
+    stems = stem_inputs(tmp_path, {"S00": fading, "S01": _tone(6.0, level=0.3)})
+    result = mix_song(stems, MixPlan(), OutputPlan(), tmp_path)
+    for record in result.stems:
+        assert record.published_loudness_lufs == pytest.approx(_metered_lufs(tmp_path, record), abs=0.001)
+    faded = result.stems[0]
+    assert faded.loudness_lufs is not None
+    assert faded.published_loudness_lufs is not None
+    assert abs(faded.loudness_lufs + faded.gain_db - faded.published_loudness_lufs) > 0.1, "the gate matters here"
+
+
+def test_silence_behind_a_stem_counts_for_its_loudness_as_in_the_published_file(tmp_path: Path) -> None:
+    stems = stem_inputs(tmp_path, {"S00": _tone(0.7), "S01": _tone(3.33)})
+    result = mix_song(stems, MixPlan(), OutputPlan(), tmp_path)
+    for record in result.stems:
+        assert record.published_loudness_lufs == pytest.approx(_metered_lufs(tmp_path, record), abs=0.001)
