@@ -346,6 +346,5 @@ def _environment() -> dict[str, str]:
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        "PYDANTIC_DISABLE_PLUGINS": "1",  # the search for plug-ins costs a tenth of the start
         "PYTHONPATH": os.pathsep.join([str(_ROOT), *([path] if path else [])]),
     }
