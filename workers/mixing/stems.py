@@ -14,8 +14,8 @@ from workers.audio.stemfile import CHUNK_FRAMES, StemReader
 _DIGITS: Final = 4
 #: Frames that a stem is taken through at once: few switches between encoders, and all of a slab stays in cache.
 SLAB_FRAMES: Final = 8 * CHUNK_FRAMES
-#: Memory of a stem is given back in stretches of this size: 4 MB in stereo.
-_RELEASE_FRAMES: Final = 1 << 19
+#: Memory of a stem is given back in stretches of this size: 2 MB in stereo.
+_RELEASE_FRAMES: Final = 1 << 18
 
 
 class StemInput(NamedTuple):
