@@ -32,6 +32,7 @@ lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(VENV)/bin/lint-imports
 
 bench: $(VENV)/.installed-bench
+	@sh deploy/install-peers $(VENV) || true
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
 clean:
