@@ -106,6 +106,13 @@ class StoreError(FarmError):
     reason = "store_damaged"
 
 
+class StoreAwayError(FarmError):
+    """A store that cannot be reached or refuses its keys: nothing in it is known to be lost."""
+
+    exit_code = 3
+    reason = "store_away"
+
+
 class LedgerError(FarmError):
     """A ledger that cannot be opened, is of another version, or refuses a change of state."""
 
@@ -113,11 +120,24 @@ class LedgerError(FarmError):
     reason = "ledger"
 
 
+class LedgerAwayError(LedgerError):
+    """A ledger that does not answer now and may answer again: its database restarts, or somebody holds its lock."""
+
+    reason = "ledger_away"
+
+
 class UnknownIdError(LedgerError):
     """No submission, song or task has this id."""
 
     exit_code = 2
     reason = "unknown_id"
+
+
+class StateError(LedgerError):
+    """What was asked is not possible in the state that the thing is in; the hint says what is."""
+
+    exit_code = 2
+    reason = "state"
 
 
 class ServiceError(FarmError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -72,9 +73,14 @@ class Patch(FarmModel):
     @property
     def load_key(self) -> str:
         """What a slot must have loaded to be warm for this patch: all but the preset (16 hex digits)."""
-        return content_hash([self.engine, self.engine_version, self.asset.sha256, self.settings.model_dump()])[:16]
+        return _load_key(self.engine, self.engine_version, self.asset.sha256, self.settings)
 
     @property
     def identity(self) -> dict[str, object]:
         """Everything of the patch that may change the audio: not the path, not the licence."""
         return {"load_key": self.load_key, "bank": self.bank, "program": self.program}
+
+
+@lru_cache(maxsize=4096)
+def _load_key(engine: str, version: str, asset_sha256: str, settings: FluidSettings) -> str:
+    return content_hash([engine, version, asset_sha256, settings.model_dump()])[:16]

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.base import FarmModel, content_hash
 from schemas.patch import FluidSettings
+from schemas.store import StoreAddress, checked_endpoint
 
 
 class Filters(FarmModel):
@@ -85,6 +86,38 @@ class OutputPlan(FarmModel):
         return self
 
 
+class StorePlan(FarmModel):
+    """Where raw stems lie between their render and their song's mix; it changes nothing in what is published."""
+
+    #: A folder that every host has under one path (relative to the plan), or `s3://bucket/prefix`; left out, a folder
+    #: inside the dataset.
+    url: Annotated[str, Field(min_length=1)] | None = None
+    #: Address of an S3-compatible server, such as `http://store:8333`; left out, Amazon's.
+    endpoint: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and StoreAddress.parse(value).endpoint is not None:
+            raise ValueError("the server is named by the key `store.endpoint`")
+        return value
+
+    @field_validator("endpoint")
+    @classmethod
+    def _reachable(cls, value: str | None) -> str | None:
+        return None if value is None else checked_endpoint(value)
+
+    @model_validator(mode="after")
+    def _endpoint_has_a_bucket(self) -> StorePlan:
+        if self.endpoint is not None and (self.url is None or not StoreAddress.parse(self.url).scheme):
+            raise ValueError("an endpoint needs `url: s3://bucket/prefix`")
+        return self
+
+    def address(self, folder: str) -> StoreAddress:
+        """Return where the store is; `folder` is its place when the plan names none."""
+        return StoreAddress.parse(self.url or folder)._replace(endpoint=self.endpoint)
+
+
 class DatasetPlan(FarmModel):
     """What a person asks for."""
 
@@ -100,6 +133,7 @@ class DatasetPlan(FarmModel):
     engine: EnginePlan = EnginePlan()
     mix: MixPlan = MixPlan()
     output: OutputPlan = OutputPlan()
+    store: StorePlan = StorePlan()
     #: Longest decay after the last note, seconds.
     tail_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
     #: What becomes of a song when one of its stems fails for good.
@@ -109,11 +143,12 @@ class DatasetPlan(FarmModel):
 
     @property
     def plan_hash(self) -> str:
-        """Identity of what will be made: the plan without its name and without where source and soundfont lie.
+        """Identity of what will be made: the plan without its name and without where source, soundfont and store lie.
 
         The same plan on another machine has the same hash; which soundfont it was, its own hash says.
         """
         values = self.model_dump(
-            mode="json", exclude={"name": True, "source": True, "keep_store": True, "engine": {"soundfont"}}
+            mode="json",
+            exclude={"name": True, "source": True, "store": True, "keep_store": True, "engine": {"soundfont"}},
         )
         return content_hash(values)

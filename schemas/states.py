@@ -10,6 +10,10 @@ class SubmissionState(StrEnum):
     SUBMITTING = "submitting"  #: its files are being written; a crashed submit resumes
     SCANNING = "scanning"  #: sealed; workers read the files
     ACTIVE = "active"  #: planned; songs are rendered
+    PAUSING = "pausing"  #: asked to pause; what slots hold is finished, nothing new is given out
+    PAUSED = "paused"  #: nothing of it is held by any slot
+    CANCELLING = "cancelling"  #: asked to cancel; its open songs are being ended
+    CANCELLED = "cancelled"  #: ended by a person; what was published stays
     DONE = "done"  #: every accepted song is published
     FAILED = "failed"  #: finished, but some accepted songs are not published, or it could not start
 
@@ -30,15 +34,16 @@ class SongState(StrEnum):
     PUBLISHING = "publishing"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"  #: its submission was cancelled before it was published
 
 
 class StemState(StrEnum):
     READY = "ready"
     LEASED = "leased"
     DONE = "done"
-    DROPPED = "dropped"  #: failed, and the plan lets its song go on without it
+    DROPPED = "dropped"  #: its song goes on without it: it failed and the plan allows that, or a person accepts it
     FAILED = "failed"
-    CANCELLED = "cancelled"  #: its song failed for another reason, so that nobody needs it any more
+    CANCELLED = "cancelled"  #: its song ended for another reason, so that nobody needs it any more
 
 
 class TaskKind(StrEnum):
@@ -61,6 +66,71 @@ class SlotState(StrEnum):
     IDLE = "idle"
     BUSY = "busy"
     GONE = "gone"
+
+
+class RecycleCause(StrEnum):
+    """Why an engine process was ended and the next stem got a fresh one; its event begins with this word."""
+
+    RENDERS = "renders"  #: it had rendered its number of stems
+    GROWTH = "growth"  #: its memory had grown since it loaded its patch
+    VERDICT = "verdict"  #: what it rendered cannot be right
+    RETRY = "retry"  #: a stem that failed before must not meet the engine that others have used
+    CRASH = "crash"
+    KILLED = "killed"
+    LOAD_TIMEOUT = "load_timeout"
+    RENDER_TIMEOUT = "render_timeout"
+    NO_PROGRESS = "no_progress"
+    TOO_FAST = "too_fast"
+    OUT_OF_MEMORY = "out_of_memory"
+    ENGINE_FAILED = "engine_failed"  #: it refused the stem, or broke off with an error of its own
+    INTERRUPTED = "interrupted"  #: its slot broke off
+    FOUND_DEAD = "found_dead"  #: it had ended between two stems
+
+
+class LimitScope(StrEnum):
+    """What a named limit counts."""
+
+    INSTANCE = "instance"  #: engine processes that have the patch loaded
+    HOST = "host"  #: hosts on which any has: a licence that is bought for each machine
+
+
+class EventKind(StrEnum):
+    """What happened, for people; the detail says the rest, of a recycle it begins with its cause."""
+
+    # submissions
+    CREATED = "created"
+    SCANNING = "scanning"
+    ACTIVE = "active"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    DONE = "done"
+    FAILED = "failed"
+    PRIORITY = "priority"
+    REQUEUED = "requeued"
+    SONG_FAILED = "song failed"
+    EATEN = "eaten"  #: a person accepted a song without a stem
+    RECOGNISED = "recognised"  #: a song was found published, by a farm whose ledger is gone
+    MENDED = "mended"  #: files of the store were found lost or damaged, and are made anew
+    PURGED = "purged"  #: what an ended submission had left was removed
+    # slots and hosts
+    SLOT_GONE = "slot gone"
+    LOST = "lost"  #: work was taken from a slot that was gone, had forgotten it, or held it for too long
+    FENCED = "fenced"  #: results came too late and were refused: the work belonged to somebody else
+    RECYCLED = "recycled"  #: an engine process was ended and replaced
+    DRAINING = "draining"  #: a host gets no more work
+    RETURNED = "returned"  #: a drained or sick host works again
+    SICK = "sick"  #: a host failed on several patches and gets no more work
+    BLOCKED = "blocked"  #: a host failed on a patch again and again and gets no more of it
+    DISK_FULL = "disk full"
+    SPOOLED = "spooled"  #: results were kept on a host's disk while the ledger was away, and have arrived
+    # patches and limits
+    QUARANTINED = "quarantined"  #: a patch is held until a person releases it
+    RELEASED = "released"
+    LICENCE = "licence"  #: a patch found no free licence and waits
+    LIMIT = "limit"  #: a limit was set, changed or dropped
 
 
 class VerdictStatus(StrEnum):
@@ -114,9 +184,15 @@ class FailureReason(StrEnum):
     MISSING_ASSET = "missing_asset"
     # infrastructure: free retries
     SLOT_LOST = "slot_lost"
+    ENGINE_KILLED = "engine_killed"  #: from outside, by a signal that no program sends itself; the stem is not to blame
     DISK_FULL = "disk_full"
     STORE_DAMAGED = "store_damaged"
+    STORE_AWAY = "store_away"  #: it cannot be reached, or refuses its keys
     LOST_TOO_OFTEN = "lost_too_often"
+    NO_LICENCE = "no_licence"  #: the engine found no free licence: its patch waits, the stem is not to blame
+    # operators
+    EATEN = "eaten"  #: a person accepted the song without this stem
+    QUARANTINED = "quarantined"  #: its patch is quarantined, and nobody is there to release it
     # song
     SOURCE_CHANGED = "source_changed"
     UNREADABLE = "unreadable"
@@ -129,37 +205,62 @@ class FailureReason(StrEnum):
 
 
 SUBMISSION_MOVES: Final[dict[SubmissionState, frozenset[SubmissionState]]] = {
-    SubmissionState.SUBMITTING: frozenset({SubmissionState.SCANNING, SubmissionState.FAILED}),
-    SubmissionState.SCANNING: frozenset({SubmissionState.ACTIVE, SubmissionState.FAILED}),
-    SubmissionState.ACTIVE: frozenset({SubmissionState.DONE, SubmissionState.FAILED}),
+    SubmissionState.SUBMITTING: frozenset(
+        {SubmissionState.SCANNING, SubmissionState.FAILED, SubmissionState.CANCELLING}
+    ),
+    SubmissionState.SCANNING: frozenset(
+        {SubmissionState.ACTIVE, SubmissionState.FAILED, SubmissionState.PAUSING, SubmissionState.CANCELLING}
+    ),
+    SubmissionState.ACTIVE: frozenset(
+        {SubmissionState.DONE, SubmissionState.FAILED, SubmissionState.PAUSING, SubmissionState.CANCELLING}
+    ),
+    #: Back to where it was. What slots still held may end it for a failure of its own.
+    SubmissionState.PAUSING: frozenset(
+        {
+            SubmissionState.PAUSED,
+            SubmissionState.SCANNING,
+            SubmissionState.ACTIVE,
+            SubmissionState.CANCELLING,
+            SubmissionState.FAILED,
+        }
+    ),
+    SubmissionState.PAUSED: frozenset(
+        {SubmissionState.SCANNING, SubmissionState.ACTIVE, SubmissionState.CANCELLING, SubmissionState.FAILED}
+    ),
+    SubmissionState.CANCELLING: frozenset({SubmissionState.CANCELLED}),
+    #: Only when a person asks to try again what is not published.
+    SubmissionState.CANCELLED: frozenset({SubmissionState.ACTIVE}),
     SubmissionState.DONE: frozenset(),
     #: Only when a person asks to try again what failed.
     SubmissionState.FAILED: frozenset({SubmissionState.SCANNING, SubmissionState.ACTIVE}),
 }
 
 SONG_MOVES: Final[dict[SongState, frozenset[SongState]]] = {
-    SongState.PLANNED: frozenset({SongState.SPLITTING, SongState.FAILED}),
-    SongState.SPLITTING: frozenset({SongState.DRAWING, SongState.FAILED}),
-    SongState.DRAWING: frozenset({SongState.RENDERING, SongState.FAILED}),
-    SongState.RENDERING: frozenset({SongState.MIXING, SongState.FAILED}),
-    SongState.MIXING: frozenset({SongState.ANNOTATING, SongState.RENDERING, SongState.FAILED}),
-    SongState.ANNOTATING: frozenset({SongState.PUBLISHING, SongState.MIXING, SongState.FAILED}),
-    SongState.PUBLISHING: frozenset({SongState.DONE, SongState.MIXING, SongState.FAILED}),
+    SongState.PLANNED: frozenset({SongState.SPLITTING, SongState.FAILED, SongState.CANCELLED}),
+    #: To its end at once where it is found published already.
+    SongState.SPLITTING: frozenset({SongState.DRAWING, SongState.DONE, SongState.FAILED, SongState.CANCELLED}),
+    SongState.DRAWING: frozenset({SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),
+    SongState.RENDERING: frozenset({SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
+    SongState.MIXING: frozenset({SongState.ANNOTATING, SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),
+    SongState.ANNOTATING: frozenset({SongState.PUBLISHING, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
+    SongState.PUBLISHING: frozenset({SongState.DONE, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
     SongState.DONE: frozenset(),
-    #: Only when a person asks to try again what failed.
-    SongState.FAILED: frozenset({SongState.PLANNED}),
+    #: Only when a person asks to try again what failed, or accepts the song without the stem that failed.
+    SongState.FAILED: frozenset({SongState.PLANNED, SongState.RENDERING}),
+    SongState.CANCELLED: frozenset({SongState.PLANNED}),
 }
 
 STEM_MOVES: Final[dict[StemState, frozenset[StemState]]] = {
-    StemState.READY: frozenset({StemState.LEASED, StemState.CANCELLED}),
+    StemState.READY: frozenset({StemState.LEASED, StemState.CANCELLED, StemState.DROPPED, StemState.FAILED}),
     StemState.LEASED: frozenset(
         {StemState.READY, StemState.DONE, StemState.DROPPED, StemState.FAILED, StemState.CANCELLED}
     ),
     #: A rendered stem whose file is lost or damaged is rendered anew.
     StemState.DONE: frozenset({StemState.READY}),
-    StemState.DROPPED: frozenset(),
-    StemState.FAILED: frozenset(),
-    StemState.CANCELLED: frozenset(),
+    #: The rest only when a person asks for a stem again, or accepts its song without the one that failed.
+    StemState.DROPPED: frozenset({StemState.READY}),
+    StemState.FAILED: frozenset({StemState.DROPPED}),
+    StemState.CANCELLED: frozenset({StemState.READY, StemState.DROPPED}),
 }
 
 TASK_MOVES: Final[dict[TaskState, frozenset[TaskState]]] = {
@@ -169,6 +270,8 @@ TASK_MOVES: Final[dict[TaskState, frozenset[TaskState]]] = {
     TaskState.FAILED: frozenset({TaskState.READY}),
 }
 
-SUBMISSION_ENDS: Final = frozenset({SubmissionState.DONE, SubmissionState.FAILED})
-SONG_ENDS: Final = frozenset({SongState.DONE, SongState.FAILED})
+SUBMISSION_ENDS: Final = frozenset({SubmissionState.DONE, SubmissionState.FAILED, SubmissionState.CANCELLED})
+#: Submissions of which slots are given work.
+SUBMISSION_RUNS: Final = frozenset({SubmissionState.SCANNING, SubmissionState.ACTIVE})
+SONG_ENDS: Final = frozenset({SongState.DONE, SongState.FAILED, SongState.CANCELLED})
 STEM_ENDS: Final = frozenset({StemState.DONE, StemState.DROPPED, StemState.FAILED, StemState.CANCELLED})

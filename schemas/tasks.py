@@ -24,6 +24,8 @@ CELERY_APP: Final = "workers.app"
 LOCAL_SLOTS: Final = "workers.local"
 VERIFIER: Final = "workers.verifying"
 PROBER: Final = "workers.probing"
+STORE_KEEPER: Final = "workers.fsck"
+SPECIMENS: Final = "workers.specimens"
 
 
 def ticket_queue(engine: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import update
 
+from farm.ledger.bulk import update_rows
 from farm.ledger.models import FileRow, SubmissionRow
 from farm.ledger.records import TaskRef
 from farm.ledger.songs import count_warnings, fail_song, lock_song, move_song
@@ -17,7 +18,7 @@ from schemas.dataset import MixResult, TrackRecord
 from schemas.errors import LedgerError
 from schemas.patch import EngineFacts
 from schemas.song import ScanResult, SplitResult
-from schemas.states import FailureReason, RejectReason, SongState, TaskKind, TaskState
+from schemas.states import EventKind, FailureReason, RejectReason, SongState, TaskKind, TaskState
 
 #: Times that a song may be put together anew after its files were lost: more is a store that keeps nothing.
 MAX_RETURNS = 3
@@ -34,7 +35,11 @@ def _begin(tx: Tx, task: TaskRef, kind: TaskKind) -> Hold:
         lock_submission(tx, task.submission_id)
     else:
         lock_song(tx, task.song_id)
-    return hold_of(tx, task)
+    hold = hold_of(tx, task)
+    if hold is Hold.LOST:
+        words = f"a report on {task.kind.value} task {task.task_id} came too late: it belonged to others by then"
+        tx.event(EventKind.FENCED, words, submission_id=task.submission_id, song_id=task.song_id)
+    return hold
 
 
 def probe(tx: Tx, task: TaskRef, facts: EngineFacts) -> bool:
@@ -70,10 +75,9 @@ def scan(tx: Tx, task: TaskRef, results: Sequence[ScanResult]) -> bool:
         if result.facts is None:
             reason = result.reason or RejectReason.UNREADABLE
             reject_file(tx, task.submission_id, result.file_id, reason, result.detail)
-        else:
-            facts = result.facts.model_dump_json()
-            tx.conn.execute(update(FileRow).where(FileRow.id == result.file_id).values(facts=facts))
-            tx.count(task.submission_id, Subject.FILE, "scanned")
+    read = [{"id": r.file_id, "facts": r.facts.model_dump_json()} for r in results if r.facts is not None]
+    update_rows(tx.conn, FileRow, read)
+    tx.count(task.submission_id, Subject.FILE, "scanned", len(read))
     return True
 
 
@@ -111,6 +115,18 @@ def _advance(tx: Tx, task: TaskRef, kind: TaskKind, to: SongState, **values: str
     if hold is Hold.MINE:
         end_task(tx, task, TaskState.DONE)
         move_song(tx, lock_song(tx, _song_id(task)), to, **values)
+    return hold is not Hold.LOST
+
+
+def recognise(tx: Tx, task: TaskRef, record: TrackRecord) -> bool:
+    """Record a song that was found published, in place of its split."""
+    hold = _begin(tx, task, TaskKind.SPLIT)
+    if hold is Hold.MINE:
+        end_task(tx, task, TaskState.DONE, None, "it was found published")
+        song = lock_song(tx, _song_id(task))
+        move_song(tx, song, SongState.DONE, record=record.model_dump_json())
+        words = f"{song.name}: it was found published and is not made again"
+        tx.event(EventKind.RECOGNISED, words, submission_id=song.submission_id, song_id=song.id)
     return hold is not Hold.LOST
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import logging
 import os
@@ -17,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from farm.ledger.tx import Tx
-from schemas.errors import DiskFullError, FarmError, LedgerError, MissingDependencyError
+from schemas.errors import DiskFullError, FarmError, LedgerAwayError, LedgerError, MissingDependencyError
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -55,7 +56,10 @@ def parse_url(ledger: str) -> URL:
     if scheme == "sqlite":
         path = rest.removeprefix("/")
         if not rest.startswith("/") or path in ("", ":memory:"):
-            raise LedgerError(f"{ledger} names no file", hint="Several processes share a ledger: use sqlite:///path")
+            raise LedgerError(
+                "the address sqlite://... of the ledger names no file",
+                hint="Several processes share a ledger: use sqlite:///path",
+            )
         return URL.create("sqlite", database=path)
     try:
         url = make_url(ledger)
@@ -85,6 +89,12 @@ class Database:
         self._pid = os.getpid()
         self._engine = _make_engine(url)
         self._writer = self._engine.execution_options(farm_begin="BEGIN IMMEDIATE")
+
+    def hasty(self, patience_s: float) -> Database:
+        """Return the same database on the same connections, tried again for `patience_s` only."""
+        hasty = copy.copy(self)
+        hasty.patience_s = patience_s
+        return hasty
 
     @property
     def is_sqlite(self) -> bool:
@@ -257,7 +267,7 @@ def _meaning(name: str, error: DBAPIError) -> FarmError:
     if getattr(error.orig, "sqlstate", None) == _PG_DISK_FULL:
         return DiskFullError(f"the database of {name} has no room left", hint="Free some space there")
     if _is_passing(error):
-        return LedgerError(
+        return LedgerAwayError(
             f"the ledger {name} does not answer: {error.orig}", hint="Check that the database runs and its URL"
         )
     return LedgerError(f"the ledger {name} refused: {error.orig}", hint="Check the rights of its user and its log")
@@ -266,9 +276,9 @@ def _meaning(name: str, error: DBAPIError) -> FarmError:
 def _sqlite_meaning(name: str, error: sqlite3.Error) -> FarmError:
     code = _sqlite_code(error)
     if code == sqlite3.SQLITE_FULL:
-        return DiskFullError(f"no space left for {name}", hint="Free some space and run the same command again")
+        return DiskFullError(f"there is no room left for {name}", hint="Free some space and run the same command again")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return LedgerError(
+        return LedgerAwayError(
             f"{name} was locked for {BUSY_TIMEOUT_S:.0f} s", hint="See whether another program has it open"
         )
     if code == sqlite3.SQLITE_NOTADB:

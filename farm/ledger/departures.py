@@ -5,10 +5,11 @@ from __future__ import annotations
 from farm.ledger.failing import free_unasked
 from farm.ledger.models import StemRow
 from farm.ledger.records import Expired, TaskRef
-from farm.ledger.slots import give_up
+from farm.ledger.slots import give_up, host_of
 from farm.ledger.stems import leased_to, lose
 from farm.ledger.tasks import held_by
 from farm.ledger.tx import Tx
+from schemas.states import EventKind
 
 
 def depart(tx: Tx, slot_id: int, detail: str, *, blame: bool, stale_s: float | None = None) -> Expired:
@@ -20,7 +21,8 @@ def depart(tx: Tx, slot_id: int, detail: str, *, blame: bool, stale_s: float | N
         return Expired()
     stems = lose(tx, leased_to(tx.conn, slot_id), StemRow.slot_id == slot_id, detail, blame=blame)
     tasks = sum(free_unasked(tx, task, detail, blame=blame) for task in held_by(tx.conn, slot_id))
-    tx.event("slot gone", f"slot {slot_id}: {detail}; {stems} stems and {tasks} tasks are free again")
+    words = f"slot {slot_id}: {detail}; {stems} stems and {tasks} tasks are free again"
+    tx.event(EventKind.SLOT_GONE, words, slot_id=slot_id, host=host_of(tx.conn, slot_id))
     return Expired(slots=1, stems=stems, tasks=tasks)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from farm.ledger.records import Outcome, TaskRef
-from farm.ledger.retry import Retry, decide
+from farm.ledger.retry import History, Retry, decide
 from farm.ledger.songs import fail_song, lock_song
 from farm.ledger.submissions import end_submission, lock_submission, reject_file, scan_batch
 from farm.ledger.tasks import Hold, NewTask, close_tasks, counts_of, end_task, free_task, hold_of, put_tasks
@@ -22,7 +22,7 @@ def fail(tx: Tx, task: TaskRef, reason: FailureReason, detail: str, *, infra: bo
     tries, losses = counts_of(tx, task)
     retry = Retry(again=True, tries=tries, losses=losses, reason=reason)
     if blame:
-        retry = decide(reason, infra=infra, tries=tries, losses=losses)
+        retry = decide(reason, History(tries=tries, losses=losses), infra=infra)
     if retry.again:
         free_task(tx, task, tries=retry.tries, losses=retry.losses, reason=retry.reason, detail=detail)
         return Outcome.RETRY

@@ -2,31 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
 
-from farm.ledger.choosing import KeyBacklog, batch_size, choose_load_key, cut_batch
+from farm.ledger.choosing import KeyBacklog, choose_batch, cut_batch
 from farm.ledger.clock import db_now
-from farm.ledger.models import STEM_DONE, STEM_READY, BacklogRow, LoadKeyRow, PatchRow, SongRow, StemRow, SubmissionRow
+from farm.ledger.limiting import full_keys
+from farm.ledger.models import (
+    STEM_DONE,
+    STEM_READY,
+    SUBMISSION_RUNS,
+    BacklogRow,
+    BlockRow,
+    LoadKeyRow,
+    PatchRow,
+    SongRow,
+    StemRow,
+    SubmissionRow,
+)
 from farm.ledger.parsed import patch_of
 from farm.ledger.records import SlotRef, StemLease
-from farm.ledger.slots import live_count, warm_counts
+from farm.ledger.retry import MAX_TRIES
+from farm.ledger.slots import bind, census, has_company, whereabouts
+from farm.ledger.stemrows import move_stems
 from farm.ledger.stems import leased_to, lose
-from farm.ledger.tx import Subject, Tx
+from farm.ledger.tx import Tx
 from schemas.job import RenderJob
 from schemas.states import StemState
 
 
-def waits(conn: Connection, slot: SlotRef, engine: str, submission_id: int | None, holding: Collection[int]) -> bool:
-    """Whether a lease would find something: ready stems, or stems that the slot has forgotten."""
-    query = select(BacklogRow.load_key).where(BacklogRow.engine == engine, BacklogRow.ready > 0, *_of(submission_id))
-    return conn.execute(query.limit(1)).first() is not None or bool(leased_to(conn, slot.id, holding))
+@dataclass(frozen=True, slots=True)
+class _Seeker:
+    """A slot that looks for stems, and what it may take."""
+
+    slot_id: int
+    host: str
+    engine: str
+    warm_key: str | None
+    limit: int
+    alone: bool  #: no other host could do its work
 
 
-def _of(submission_id: int | None) -> list[Any]:
-    return [] if submission_id is None else [BacklogRow.submission_id == submission_id]
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A batch that a slot could take: its load key, size, and the submissions to take it from, in order."""
+
+    load_key: str
+    size: int
+    submission_ids: Sequence[int]
+
+
+def waits(
+    conn: Connection,
+    slot: SlotRef,
+    *,
+    engine: str,
+    warm_key: str | None,
+    limit: int,
+    submission_id: int | None,
+    holding: Collection[int],
+) -> bool:
+    """Whether a lease would find something: stems for the slot, or stems that it has forgotten."""
+    if leased_to(conn, slot.id, holding):
+        return True
+    seeker = _seeker(conn, slot, engine, warm_key, limit)
+    if seeker is None:
+        return False
+    for offer in _offers(conn, seeker, _waiting(conn, seeker, submission_id), lock=False):
+        for found in offer.submission_ids:
+            if conn.execute(_takeable(seeker, found, offer.load_key).limit(1)).first() is not None:
+                return True
+    return False
 
 
 def forget(tx: Tx, slot: SlotRef, holding: Collection[int]) -> None:
@@ -38,49 +88,111 @@ def forget(tx: Tx, slot: SlotRef, holding: Collection[int]) -> None:
 def lease(
     tx: Tx, slot: SlotRef, *, engine: str, warm_key: str | None, limit: int, submission_id: int | None
 ) -> list[StemLease]:
-    """Lease a batch to a slot that was just touched."""
-    live_slots = live_count(tx.conn, engine)
-    backlogs = {backlog.load_key: backlog for backlog in _backlogs(tx.conn, engine, submission_id)}
-    while (load_key := choose_load_key(list(backlogs.values()), warm_key)) is not None:
-        size = batch_size(backlogs.pop(load_key).ready, live_slots, limit)
-        ids = _take(tx, slot, load_key, size, submission_id)
+    """Lease a batch to a slot that was just touched, of submissions that were just locked."""
+    seeker = _seeker(tx.conn, slot, engine, warm_key, limit)
+    if seeker is None:
+        return []
+    for offer in _offers(tx.conn, seeker, _waiting(tx.conn, seeker, submission_id), lock=True):
+        ids = _take(tx, seeker, offer)
         if ids:
+            bind(tx, slot, offer.load_key)
             return _leases(tx.conn, ids)
     return []
 
 
-def _backlogs(conn: Connection, engine: str, submission_id: int | None) -> list[KeyBacklog]:
-    ready, est_s = func.sum(BacklogRow.ready), func.sum(BacklogRow.est_s)
-    rows = conn.execute(
-        select(BacklogRow.load_key, ready.label("ready"), est_s.label("est_s"), LoadKeyRow.load_s, LoadKeyRow.pace)
-        .join(LoadKeyRow, LoadKeyRow.load_key == BacklogRow.load_key)
-        .where(BacklogRow.engine == engine, BacklogRow.ready > 0, *_of(submission_id))
-        .group_by(BacklogRow.load_key, LoadKeyRow.load_s, LoadKeyRow.pace)
-    ).all()
-    warm = warm_counts(conn, engine) if len(rows) > 1 else {}
-    return [KeyBacklog(r.load_key, int(r.ready), r.est_s * r.pace, r.load_s, warm.get(r.load_key, 0)) for r in rows]
+def _seeker(conn: Connection, slot: SlotRef, engine: str, warm_key: str | None, limit: int) -> _Seeker | None:
+    """Return what is known of a slot that looks for stems; None where its host gets no work."""
+    host, out = whereabouts(conn, slot.id)
+    if out:
+        return None
+    return _Seeker(slot.id, host, engine, warm_key, limit, alone=not has_company(conn, host, engine))
 
 
-def _take(tx: Tx, slot: SlotRef, load_key: str, size: int, submission_id: int | None) -> list[int]:
-    """Lease the next stems of a load key: songs in the order of admission, within a song the longest stem first."""
-    query = select(StemRow.id, StemRow.losses).where(STEM_READY, StemRow.load_key == load_key)
-    if submission_id is not None:
-        query = query.where(StemRow.submission_id == submission_id)
-    query = query.order_by(StemRow.rank, StemRow.est_s.desc(), StemRow.id).limit(size)
-    found = tx.conn.execute(query.with_for_update(skip_locked=True, key_share=True)).all()
-    ids = [row.id for row in found[: cut_batch([row.losses for row in found])]]
-    if not ids:
-        return []
-    rows = tx.conn.execute(
-        update(StemRow)
-        .where(StemRow.id.in_(ids))
-        .values(state=StemState.LEASED, slot_id=slot.id, epoch=StemRow.epoch + 1, updated_at=db_now())
-        .returning(StemRow.submission_id, StemRow.engine, StemRow.est_s)
+def _waiting(conn: Connection, seeker: _Seeker, submission_id: int | None) -> list[Any]:
+    """Return what waits by submission and load key, but for patches that are held, that wait, or that the host fails on."""
+    blocked = exists().where(
+        BlockRow.host == seeker.host, BlockRow.load_key == BacklogRow.load_key, BlockRow.until > db_now()
     )
-    for row in rows:
-        tx.ready(row.submission_id, load_key, row.engine, -1, -row.est_s)
-        tx.count(row.submission_id, Subject.STEM, StemState.READY.value, -1)
-        tx.count(row.submission_id, Subject.STEM, StemState.LEASED.value)
+    query = (
+        select(
+            BacklogRow.submission_id, SubmissionRow.priority, BacklogRow.load_key, BacklogRow.ready, BacklogRow.est_s,
+            LoadKeyRow.load_s, LoadKeyRow.pace, LoadKeyRow.label, LoadKeyRow.engine,
+        )
+        .join(SubmissionRow, SubmissionRow.id == BacklogRow.submission_id)
+        .join(LoadKeyRow, LoadKeyRow.load_key == BacklogRow.load_key)
+        .where(SUBMISSION_RUNS, BacklogRow.engine == seeker.engine, BacklogRow.ready > 0, *given_out(), ~blocked)
+    )  # fmt: skip
+    if submission_id is not None:
+        query = query.where(BacklogRow.submission_id == submission_id)
+    return list(conn.execute(query.order_by(BacklogRow.submission_id)))
+
+
+def given_out() -> list[ColumnElement[bool]]:
+    """Return the conditions of a load key whose work is given out: neither quarantined nor waiting for a licence."""
+    return [
+        LoadKeyRow.quarantined_at.is_(None),
+        or_(LoadKeyRow.not_before.is_(None), LoadKeyRow.not_before <= db_now()),
+    ]
+
+
+def _offers(conn: Connection, seeker: _Seeker, waiting: Sequence[Any], *, lock: bool) -> Iterator[_Offer]:
+    """Yield what the slot should take, the best first: the next ones matter when others took a batch meanwhile."""
+    keys = {row.load_key: (row.engine, row.label) for row in waiting}
+    full = full_keys(conn, seeker.slot_id, seeker.host, keys, lock=lock)
+    live_slots, bound = census(conn, seeker.engine, seeker.slot_id)
+    backlogs = {(b.priority, b.load_key): b for b in _backlogs(waiting, bound) if b.load_key not in full}
+    while backlogs:
+        urgent = max(priority for priority, _ in backlogs)
+        choice = choose_batch(backlogs.values(), warm_key=seeker.warm_key, live_slots=live_slots, limit=seeker.limit)
+        if choice is None:  # at this priority nothing is worth a load
+            backlogs = {place: backlog for place, backlog in backlogs.items() if place[0] < urgent}
+            continue
+        del backlogs[urgent, choice.load_key]
+        owners = [r.submission_id for r in waiting if (r.priority, r.load_key) == (urgent, choice.load_key)]
+        yield _Offer(choice.load_key, choice.size, owners)
+
+
+def _backlogs(waiting: Sequence[Any], bound: Mapping[str, int]) -> Iterator[KeyBacklog]:
+    """Add up what waits for each load key at each priority."""
+    by_place: defaultdict[tuple[int, str], list[Any]] = defaultdict(list)
+    for row in waiting:
+        by_place[row.priority, row.load_key].append(row)
+    for (priority, load_key), rows in by_place.items():
+        est_s = sum(row.est_s * row.pace for row in rows)
+        ready = sum(row.ready for row in rows)
+        yield KeyBacklog(load_key, ready, est_s, rows[0].load_s, bound.get(load_key, 0), priority)
+
+
+def _takeable(seeker: _Seeker, submission_id: int, load_key: str) -> Select[int, int]:
+    """Return the query of stems that the slot may take: songs by admission, within a song the longest stem first."""
+    query = select(StemRow.id, StemRow.losses).where(
+        STEM_READY,
+        StemRow.submission_id == submission_id,
+        StemRow.load_key == load_key,
+        or_(StemRow.not_before.is_(None), StemRow.not_before <= db_now()),
+    )
+    if not seeker.alone:
+        # Failed on a fresh engine of this host: another one has its turn.
+        query = query.where(
+            or_(StemRow.failed_host.is_(None), StemRow.failed_host != seeker.host, StemRow.tries < MAX_TRIES)
+        )
+    return query.order_by(StemRow.rank, StemRow.est_s.desc(), StemRow.id)
+
+
+def _take(tx: Tx, seeker: _Seeker, offer: _Offer) -> list[int]:
+    """Lease the next stems of an offer."""
+    found: list[Any] = []
+    for submission_id in offer.submission_ids:
+        query = _takeable(seeker, submission_id, offer.load_key).limit(offer.size - len(found))
+        found += tx.conn.execute(query.with_for_update(skip_locked=True, key_share=True)).all()
+        if len(found) >= offer.size:
+            break
+    ids = [row.id for row in found[: cut_batch([row.losses for row in found])]]
+    if ids:
+        move_stems(
+            tx, StemState.READY, StemState.LEASED, StemRow.id.in_(ids), slot_id=seeker.slot_id, epoch=StemRow.epoch + 1,
+            not_before=None,
+        )  # fmt: skip
     return ids
 
 
@@ -134,7 +246,12 @@ def job_of(row: Any) -> RenderJob:
 
 
 def ready_by_engine(conn: Connection) -> dict[str, int]:
-    """Count the stems that wait for a slot by engine class."""
-    total = func.sum(BacklogRow.ready)
-    rows = conn.execute(select(BacklogRow.engine, total).where(BacklogRow.ready > 0).group_by(BacklogRow.engine))
+    """Count the stems that wait for a slot by engine class, but for paused submissions and held patches."""
+    rows = conn.execute(
+        select(BacklogRow.engine, func.sum(BacklogRow.ready))
+        .join(SubmissionRow, SubmissionRow.id == BacklogRow.submission_id)
+        .join(LoadKeyRow, LoadKeyRow.load_key == BacklogRow.load_key)
+        .where(SUBMISSION_RUNS, BacklogRow.ready > 0, *given_out())
+        .group_by(BacklogRow.engine)
+    )
     return {engine: int(count) for engine, count in rows}

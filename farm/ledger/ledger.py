@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from farm.ledger import (
-    completing,
     departures,
-    failing,
-    leases,
+    drawing,
+    gauges,
     planned,
+    reopening,
     reports,
     slots,
     songs,
     stems,
     submissions,
     tasks,
+    times,
 )
 from farm.ledger.database import PATIENCE_S, Database, parse_url
+from farm.ledger.gauges import Gauges, Since
+from farm.ledger.keeping import Keeping
 from farm.ledger.opening import upgrade
+from farm.ledger.operating import Operating
 from farm.ledger.records import (
     ChosenSong,
     DrawnStem,
-    Event,
     Expired,
     Failure,
-    Outcome,
     Pulse,
     RejectedFile,
     SlotRef,
     SongReport,
-    SongWork,
-    StemCommit,
-    StemDecision,
-    StemLease,
     Submission,
     SubmissionStatus,
-    TaskRef,
     UndrawnSong,
 )  # fmt: skip
-from farm.ledger.tx import Tx, chunks
+from farm.ledger.times import StemTimes
+from farm.ledger.tx import chunks
 from farm.ledger.watch import Watch
-from schemas.dataset import MixResult, TrackRecord
-from schemas.patch import EngineFacts
+from farm.ledger.working import Working
+from schemas.dataset import TrackRecord
 from schemas.plan import DatasetPlan
-from schemas.song import ScanResult, SongFacts, SplitResult
-from schemas.states import FailureReason, SlotState, SubmissionState, TaskKind
+from schemas.song import SongFacts
+from schemas.states import SubmissionState
 
 
 def open_ledger(url: str | Path, *, patience_s: float = PATIENCE_S) -> Ledger:
@@ -71,19 +69,20 @@ def open_ledger(url: str | Path, *, patience_s: float = PATIENCE_S) -> Ledger:
     return Ledger(database)
 
 
-class Ledger:
+class Ledger(Operating, Working, Keeping):
     """What was asked, tried and produced. Safe for threads, and for any number of processes at once.
 
     Every method is one transaction, tried again on passing faults of the database, unless it says otherwise; all raise
     LedgerError when the database refuses or stays away.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
     def close(self) -> None:
         """Close the connections."""
         self._db.close()
+
+    def hasty(self, patience_s: float) -> Ledger:
+        """Return the same ledger on the same connections, which gives up after `patience_s` while the database is away."""
+        return type(self)(self._db.hasty(patience_s))
 
     def watch(self) -> Watch:
         """Return a look-out for writes of others, for processes on the machine of an SQLite ledger."""
@@ -123,7 +122,7 @@ class Ledger:
 
     def retry_failed(self, submission_id: int) -> int:
         """Open a failed submission again for what failed of it; returns how many songs or scans are tried again."""
-        return self._db.write(lambda tx: planned.retry_failed(tx, submission_id))
+        return self._db.write(lambda tx: reopening.retry_failed(tx, submission_id))
 
     # ------------------------------------------------------------ slots
 
@@ -177,162 +176,37 @@ class Ledger:
         """Count the slots that are not given up."""
         return self._db.read(lambda conn: slots.live_count(conn, engine))
 
-    # ------------------------------------------------------------ tasks
-
-    def claim_task(
-        self,
-        slot: SlotRef,
-        *,
-        submission_id: int | None = None,
-        task_id: int | None = None,
-        kinds: Collection[TaskKind] | None = None,
-        holding: Collection[int] = (),
-    ) -> TaskRef | None:
-        """Take the most urgent ready task, or the named one if it is ready; None when there is none to take.
-
-        A task that the slot took before and names neither as done nor in `holding` counts as lost.
-        """
-        wanted = tasks.claimable(submission_id, task_id, kinds)
-
-        def waits() -> bool:
-            return self._db.read(
-                lambda conn: (
-                    tasks.any_ready(conn, wanted) or any(t.task_id not in holding for t in tasks.held_by(conn, slot.id))
-                )
-            )
-
-        def claim(tx: Tx) -> TaskRef | None:
-            if not slots.touch(tx, slot, state=SlotState.BUSY):
-                return None
-            for task in tasks.held_by(tx.conn, slot.id):
-                if task.task_id not in holding:
-                    failing.free_unasked(tx, task, "its slot asked for other work", blame=True)
-            return tasks.claim(tx, slot, wanted)
-
-        return self._db.write(claim) if waits() else None
-
-    def task_files(self, task: TaskRef) -> list[tuple[int, str]]:
-        """Return (file id, path relative to the source's root) of the files of a scan task."""
-        return self._db.read(lambda conn: submissions.scan_batch(conn, task.task_id))
-
-    def song_for(self, task: TaskRef) -> SongWork:
-        """Return everything that a worker needs for a task of a song."""
-        return self._db.read(lambda conn: reports.song_work(conn, task))
-
-    def specs_in_use(self, song_id: int) -> set[str]:
-        """Return the spec hashes of a song's stems that other, unfinished songs share: their files must stay."""
-        return self._db.read(lambda conn: reports.specs_in_use(conn, song_id))
-
-    def complete_probe(self, task: TaskRef, facts: EngineFacts) -> bool:
-        """Record what a probe found; False when the task belonged to somebody else by then (of all `complete_...`)."""
-        return self._db.write(lambda tx: completing.probe(tx, task, facts))
-
-    def complete_scan(self, task: TaskRef, results: Sequence[ScanResult]) -> bool:
-        """Record the fates of a batch of files, one result for each."""
-        return self._db.write(lambda tx: completing.scan(tx, task, results))
-
-    def complete_split(self, task: TaskRef, result: SplitResult) -> bool:
-        """Record a song's parts; it waits for its patches now."""
-        return self._db.write(lambda tx: completing.split(tx, task, result))
-
-    def complete_mix(self, task: TaskRef, result: MixResult) -> bool:
-        """Record a song's mix; it is annotated next."""
-        return self._db.write(lambda tx: completing.mix(tx, task, result))
-
-    def complete_annotate(self, task: TaskRef) -> bool:
-        """Record that a song is annotated; it is published next."""
-        return self._db.write(lambda tx: completing.annotate(tx, task))
-
-    def complete_publish(self, task: TaskRef, record: TrackRecord) -> bool:
-        """Record a published song; it is done."""
-        return self._db.write(lambda tx: completing.publish(tx, task, record))
-
-    def return_stems(self, task: TaskRef, stem_ids: Collection[int], detail: str) -> bool:
-        """From a mix: have stems rendered anew whose files are lost or damaged; each counts as a loss of the stem."""
-        return self._db.write(lambda tx: completing.return_stems(tx, task, stem_ids, detail))
-
-    def return_song(self, task: TaskRef, detail: str) -> bool:
-        """From annotation or publishing: have a song mixed anew whose unpublished files are lost or damaged."""
-        return self._db.write(lambda tx: completing.return_song(tx, task, detail))
-
-    def fail_task(self, task: TaskRef, reason: FailureReason, detail: str, infra: bool) -> Outcome:
-        """Apply the retry policy to a task; when it fails for good its song, or for a probe the submission, fails."""
-        return self._db.write(lambda tx: failing.fail(tx, task, reason, detail, infra=infra))
-
-    def tasks_to_announce(self, *, quiet_s: float, limit: int = 500) -> list[tuple[int, TaskKind]]:
-        """Return ready tasks for which no message was sent within `quiet_s`, and note that one is sent now."""
-        ids = self._db.read(lambda conn: tasks.quiet_ids(conn, quiet_s, limit))
-        return self._db.write(lambda tx: tasks.announce(tx, ids)) if ids else []
-
-    # ------------------------------------------------------------ stems
-
-    def lease_stems(
-        self,
-        slot: SlotRef,
-        *,
-        engine: str,
-        warm_key: str | None,
-        limit: int,
-        submission_id: int | None = None,
-        holding: Collection[int] = (),
-    ) -> list[StemLease]:
-        """Lease up to `limit` stems of one load key: `warm_key` if it has work, else the most worthwhile; [] for none.
-
-        A stem that the slot leased before, and has neither ended nor names in `holding`, counts as lost.
-        """
-
-        def lease(tx: Tx) -> list[StemLease]:
-            if not slots.touch(tx, slot, state=SlotState.BUSY, warm_key=warm_key):
-                return []
-            leases.forget(tx, slot, holding)
-            return leases.lease(tx, slot, engine=engine, warm_key=warm_key, limit=limit, submission_id=submission_id)
-
-        found = self._db.read(lambda conn: leases.waits(conn, slot, engine, submission_id, holding))
-        return self._db.write(lease) if found else []
-
-    def commit_stems(self, slot: SlotRef, commits: Sequence[StemCommit]) -> list[bool]:
-        """Record rendered stems; for each whether it is recorded, False when it belonged to somebody else by then.
-
-        Sent again, a commit that was recorded is True again. The last stem of a song puts its mix.
-        """
-        return self._db.write(lambda tx: stems.commit(tx, slot, commits)) if commits else []
-
-    def fail_stem(
-        self, slot: SlotRef, lease: StemLease, reason: FailureReason, detail: str, *, infra: bool
-    ) -> StemDecision:
-        """Apply the retry policy to a leased stem; failed for good, it fails its song or is dropped, as planned."""
-        return self._db.write(lambda tx: stems.fail(tx, slot, lease, reason, detail, infra=infra))
-
-    def any_waiting(self) -> bool:
-        """Whether a stem or a task waits for a slot."""
-        return self._db.read(lambda conn: bool(leases.ready_by_engine(conn)) or tasks.any_ready(conn, []))
-
-    def ready_by_engine(self) -> dict[str, int]:
-        """Count the stems that wait for a slot by engine class."""
-        return self._db.read(leases.ready_by_engine)
-
     # ------------------------------------------------------------ decisions of the scheduler
 
     def pulses(self, submission_id: int | None = None) -> tuple[float, list[Pulse]]:
         """Return the database's time, seconds since 1970, and what there may be to decide, the oldest first."""
         return self._db.read(lambda conn: submissions.pulses(conn, submission_id))
 
-    def scanned_files(self, submission_id: int) -> list[tuple[int, str, SongFacts]]:
-        """Return (file id, path, facts) of the files that may become songs."""
-        return self._db.read(lambda conn: planned.scanned_files(conn, submission_id))
+    def scanned_files(
+        self, submission_id: int, *, after: int = 0, limit: int | None = None
+    ) -> list[tuple[int, str, SongFacts]]:
+        """Return (file id, path, facts) of the first `limit` files that may become songs, of ids above `after`."""
+        return self._db.read(lambda conn: planned.scanned_files(conn, submission_id, after, limit))
 
     def plan_submission(
         self, submission_id: int, chosen: Sequence[ChosenSong], rejected: Sequence[RejectedFile]
     ) -> SubmissionState:
         """Record the selection in several transactions, and last that it is whole; it can be repeated."""
+        *_, state = self.plan_by_steps(submission_id, chosen, rejected)
+        return state
+
+    def plan_by_steps(
+        self, submission_id: int, chosen: Sequence[ChosenSong], rejected: Sequence[RejectedFile]
+    ) -> Iterator[SubmissionState]:
+        """Do the same, a transaction at each step; yields the submission's state after it."""
         for files in chunks(rejected):
-            self._db.write(partial(planned.reject, submission_id=submission_id, files=files))
+            yield self._db.write(partial(planned.reject, submission_id=submission_id, files=files))
         for some in chunks(chosen):
-            self._db.write(partial(planned.choose, submission_id=submission_id, songs=some))
-        return self._db.write(lambda tx: planned.activate(tx, submission_id))
+            yield self._db.write(partial(planned.choose, submission_id=submission_id, songs=some))
+        yield self._db.write(lambda tx: planned.activate(tx, submission_id))
 
     def admit_songs(self, submission_id: int, limit: int) -> int:
-        """Open up to `limit` planned songs, the longest first; returns how many were opened."""
+        """Open the next `limit` planned songs by track, the longest of them first; returns how many were opened."""
         return self._db.write(lambda tx: songs.admit(tx, submission_id, limit)) if limit > 0 else 0
 
     def undrawn_songs(self, submission_id: int, limit: int) -> list[UndrawnSong]:
@@ -341,7 +215,11 @@ class Ledger:
 
     def draw_song(self, song_id: int, drawn: Sequence[DrawnStem]) -> bool:
         """Give a split song its stems; False when it has them already."""
-        return self._db.write(lambda tx: stems.draw(tx, song_id, drawn))
+        return self.draw_songs([(song_id, drawn)]) == 1
+
+    def draw_songs(self, drawn: Sequence[tuple[int, Sequence[DrawnStem]]]) -> int:
+        """Give split songs, by id, their stems; returns how many had none. A few dozen at a time are a short write."""
+        return self._db.write(lambda tx: drawing.draw(tx, drawn)) if drawn else 0
 
     def finish_submission(self, submission_id: int) -> SubmissionState:
         """End a submission whose songs have all ended and whose manifest is written; returns its state."""
@@ -355,6 +233,10 @@ class Ledger:
 
     # ------------------------------------------------------------ reports
 
+    def gauges(self, since: Since | None = None) -> tuple[Gauges, Since]:
+        """Return the whole farm in numbers, and where the next look begins; nothing has happened before the first."""
+        return self._db.read(lambda conn: gauges.look(conn, since))
+
     def status(self, submission_id: int) -> SubmissionStatus:
         """Return how far a submission is, from counters."""
         return self._db.read(lambda conn: reports.status(conn, submission_id))
@@ -367,10 +249,10 @@ class Ledger:
         """Return every rejected file, failed song, and failed or dropped stem, each with reason and detail."""
         return self._db.read(lambda conn: reports.failures(conn, submission_id))
 
+    def stem_times(self, submission_id: int) -> StemTimes:
+        """Return what is left of a submission and how long such work took lately, for a forecast of its end."""
+        return self._db.read(lambda conn: times.stem_times(conn, submission_id))
+
     def finished_tracks(self, submission_id: int) -> list[TrackRecord]:
         """Return the records of the published songs by track."""
         return self._db.read(lambda conn: reports.finished_tracks(conn, submission_id))
-
-    def events(self, submission_id: int, *, after: int = 0, limit: int = 1000) -> list[Event]:
-        """Return what happened to a submission after the event of id `after`, the oldest first."""
-        return self._db.read(lambda conn: reports.events(conn, submission_id, after, limit))

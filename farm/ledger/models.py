@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from schemas.states import FileState, SlotState, SongState, StemState, SubmissionState, TaskKind, TaskState
+from schemas.states import FileState, LimitScope, SlotState, SongState, StemState, SubmissionState, TaskKind, TaskState
 
 #: 64-bit keys; SQLite numbers rows by itself only in a column of exactly INTEGER.
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -55,6 +55,7 @@ class Row(DeclarativeBase):
         float: Double(),
         str: Text(),
         FileState: _states(FileState),
+        LimitScope: _states(LimitScope),
         SlotState: _states(SlotState),
         SongState: _states(SongState),
         StemState: _states(StemState),
@@ -82,6 +83,9 @@ class SubmissionRow(Row):
     created_at: Mapped[float]
     active_at: Mapped[float | None]
     ended_at: Mapped[float | None]
+    priority: Mapped[int] = mapped_column(Integer, default=0)  #: the higher, the earlier its work is given out
+    run_gen: Mapped[int] = mapped_column(default=0)  #: raised by every pause, resume, cancellation and requeue
+    paused_from: Mapped[SubmissionState | None]  #: where a resume goes back to
 
 
 class FileRow(Row):
@@ -166,6 +170,10 @@ class StemRow(Row):
     data_hash: Mapped[str | None] = mapped_column(String(64))
     result: Mapped[str | None]  #: StemResult, once rendered
     updated_at: Mapped[float]
+    not_before: Mapped[float | None]  #: not to be leased earlier
+    kills: Mapped[int] = mapped_column(Integer, default=0)  #: engines that it has killed
+    shortages: Mapped[int] = mapped_column(Integer, default=0)  #: tries that ran out of memory
+    failed_host: Mapped[str | None]  #: the one host on which it failed so far; after two failures it goes to others
 
 
 class SlotRow(Row):
@@ -178,10 +186,40 @@ class SlotRow(Row):
     engine: Mapped[str] = mapped_column(String(32))
     state: Mapped[SlotState]
     epoch: Mapped[int] = mapped_column(default=1)
-    warm_key: Mapped[str | None] = mapped_column(String(64))
+    warm_key: Mapped[str | None] = mapped_column(String(64))  #: what it has loaded, or is about to load
     registered_at: Mapped[float]
     heartbeat_at: Mapped[float]
     gone_at: Mapped[float | None]
+
+
+class HostRow(Row):
+    """A host that was ever seen, and what holds of all its slots."""
+
+    __tablename__ = "host"
+    host: Mapped[str] = mapped_column(primary_key=True)
+    draining: Mapped[bool] = mapped_column(default=False)  #: a person took it out
+    sick_until: Mapped[float | None]  #: it failed on several patches; gets no work before
+    free_disk_bytes: Mapped[int | None]
+    seen_at: Mapped[float]
+
+
+class BlockRow(Row):
+    """A host that gets no more stems of a load key for a while, since it failed on them."""
+
+    __tablename__ = "block"
+    host: Mapped[str] = mapped_column(primary_key=True)
+    load_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    until: Mapped[float]
+    detail: Mapped[str]
+
+
+class LimitRow(Row):
+    """A bound on how many slots, or hosts, have something loaded at once."""
+
+    __tablename__ = "named_limit"
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    max: Mapped[int]
+    scope: Mapped[LimitScope]
 
 
 class TaskRow(Row):
@@ -226,6 +264,11 @@ class AttemptRow(Row):
     rss_mb: Mapped[float | None]
     cold: Mapped[bool | None]
     cached: Mapped[bool | None]
+    host: Mapped[str | None]
+    load_key: Mapped[str | None] = mapped_column(String(64))  #: of a stem; None of tasks
+    audio_s: Mapped[float | None]  #: seconds of audio that were rendered
+    est_s: Mapped[float | None]  #: seconds that the render was expected to take
+    fingerprint: Mapped[str | None] = mapped_column(String(16))  #: of a failed try: what its detail says in general
 
 
 class EventRow(Row):
@@ -238,6 +281,10 @@ class EventRow(Row):
     at: Mapped[float]
     kind: Mapped[str] = mapped_column(String(32))
     detail: Mapped[str]
+    host: Mapped[str | None]
+    slot_id: Mapped[int | None]
+    stem_id: Mapped[int | None]
+    load_key: Mapped[str | None] = mapped_column(String(64))
 
 
 class TallyRow(Row):
@@ -251,14 +298,18 @@ class TallyRow(Row):
 
 
 class BacklogRow(Row):
-    """Ready stems of a submission by what a slot must have loaded for them."""
+    """Stems of a submission by what a slot must have loaded for them: counters, as of `TallyRow`."""
 
     __tablename__ = "backlog"
     submission_id: Mapped[int] = mapped_column(ForeignKey(SubmissionRow.id), primary_key=True, autoincrement=False)
     load_key: Mapped[str] = mapped_column(String(64), primary_key=True)
     engine: Mapped[str] = mapped_column(String(32))
     ready: Mapped[int]
-    est_s: Mapped[float]
+    est_s: Mapped[float]  #: seconds that the renders of the ready ones are expected to take
+    leased: Mapped[int] = mapped_column(default=0)
+    done: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)  #: failed and dropped
+    leased_est_s: Mapped[float] = mapped_column(default=0.0)
 
 
 class LoadKeyRow(Row):
@@ -269,6 +320,13 @@ class LoadKeyRow(Row):
     engine: Mapped[str] = mapped_column(String(32))
     load_s: Mapped[float]
     pace: Mapped[float]  #: measured render time over estimated, smoothed
+    label: Mapped[str] = mapped_column(default="")  #: what it loads, for people
+    rtf: Mapped[float | None]  #: measured render time over the audio's, smoothed
+    not_before: Mapped[float | None]  #: it found no licence; its work waits until then
+    misses: Mapped[int] = mapped_column(Integer, default=0)  #: times in a row that it found no licence
+    quarantined_at: Mapped[float | None]
+    reason: Mapped[str] = mapped_column(default="")  #: why it is quarantined, or waits
+    forgiven: Mapped[int] = mapped_column(default=0)  #: tries up to this attempt's id are held against nobody any more
 
 
 def _is(state: StrEnum) -> ColumnElement[bool]:
@@ -286,13 +344,15 @@ STEM_DONE = _is(StemState.DONE)
 TASK_READY = _is(TaskState.READY)
 TASK_RUNNING = _is(TaskState.RUNNING)
 SONG_PLANNED = _is(SongState.PLANNED)
+SONG_DRAWING = _is(SongState.DRAWING)
 SONG_DONE = _is(SongState.DONE)
 SONG_FAILED = _is(SongState.FAILED)
 FILE_REJECTED = _is(FileState.REJECTED)
 SLOT_LIVE = SlotRow.state != literal_column("'gone'")
 SUBMISSION_OPEN = SubmissionRow.state.in_(
-    [literal_column("'submitting'"), literal_column("'scanning'"), literal_column("'active'")]
+    [literal_column(f"'{state}'") for state in ("submitting", "scanning", "active", "pausing", "paused", "cancelling")]
 )
+SUBMISSION_RUNS = SubmissionRow.state.in_([literal_column("'scanning'"), literal_column("'active'")])
 STEM_LOST = StemRow.state.in_([literal_column("'dropped'"), literal_column("'failed'")])
 
 
@@ -302,14 +362,23 @@ def _partial(name: str, *columns: object, where: ColumnElement[bool], unique: bo
 
 _partial("uq_submission_open_out_dir", SubmissionRow.out_dir, where=SUBMISSION_OPEN, unique=True)
 _partial("ix_source_file_rejected", FileRow.submission_id, FileRow.path, where=FILE_REJECTED)
-_partial("ix_song_planned", SongRow.submission_id, SongRow.work_s.desc(), SongRow.track, where=SONG_PLANNED)
+_partial("ix_song_drawing", SongRow.submission_id, SongRow.rank, where=SONG_DRAWING)
 Index("ix_song_state", SongRow.submission_id, SongRow.state, SongRow.track)
 Index("uq_stem_song_id_part", StemRow.song_id, StemRow.part, unique=True)
 Index("ix_stem_spec_hash", StemRow.spec_hash)
-_partial("ix_stem_ready", StemRow.load_key, StemRow.rank, StemRow.est_s.desc(), StemRow.id, where=STEM_READY)
+_partial(
+    "ix_stem_ready", StemRow.submission_id, StemRow.load_key, StemRow.rank, StemRow.est_s.desc(), StemRow.id,
+    where=STEM_READY,
+)  # fmt: skip
 _partial("ix_stem_leased", StemRow.slot_id, StemRow.updated_at, where=STEM_LEASED)
 _partial("ix_stem_lost", StemRow.submission_id, StemRow.song_id, where=STEM_LOST)
 _partial("ix_slot_live", SlotRow.heartbeat_at, where=SLOT_LIVE)
 _partial("ix_task_ready", TaskRow.urgency, TaskRow.id, where=TASK_READY)
 _partial("ix_task_running", TaskRow.slot_id, TaskRow.updated_at, where=TASK_RUNNING)
 Index("ix_attempt_stem_id", AttemptRow.stem_id)
+_partial("ix_attempt_load_key", AttemptRow.load_key, AttemptRow.id, where=AttemptRow.load_key.is_not(None))
+_partial(
+    "ix_attempt_failed", AttemptRow.submission_id, AttemptRow.fingerprint, where=AttemptRow.fingerprint.is_not(None)
+)
+Index("ix_event_kind_id", EventRow.kind, EventRow.id)
+Index("ix_event_host_id", EventRow.host, EventRow.id)

@@ -1,69 +1,84 @@
-"""The plan of a submission in the ledger: files accepted and rejected, songs added, and songs tried again."""
+"""The plan of a submission in the ledger: files accepted and rejected, songs added."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select
 
+from farm.ledger.bulk import insert_rows, update_rows
 from farm.ledger.clock import db_now
-from farm.ledger.models import SONG_FAILED, FileRow, SongRow, StemRow, SubmissionRow, TallyRow, TaskRow
+from farm.ledger.models import FileRow, SongRow, TallyRow
 from farm.ledger.records import ChosenSong, RejectedFile
-from farm.ledger.songs import count_warnings, lock_songs, move_song, split_of
-from farm.ledger.stemrows import count_result
 from farm.ledger.submissions import end_submission, lock_submission, move_submission
-from farm.ledger.tasks import NewTask, put_tasks
-from farm.ledger.tx import Subject, Tx
-from schemas.result import StemResult
+from farm.ledger.tx import Subject, Tx, chunks
 from schemas.song import SongFacts
-from schemas.states import FailureReason, FileState, SongState, StemState, SubmissionState, TaskKind, TaskState
+from schemas.states import FailureReason, FileState, SongState, SubmissionState
 
 
-def scanned_files(conn: Connection, submission_id: int) -> list[tuple[int, str, SongFacts]]:
-    """Return (id, path, facts) of every file that was read and is not rejected."""
+def scanned_files(
+    conn: Connection, submission_id: int, after: int, limit: int | None
+) -> list[tuple[int, str, SongFacts]]:
+    """Return (id, path, facts) of files that were read and are not rejected, by id from the first above `after`."""
     rows = conn.execute(
         select(FileRow.id, FileRow.path, FileRow.facts)
-        .where(FileRow.submission_id == submission_id, FileRow.facts.is_not(None), FileRow.state != FileState.REJECTED)
+        .where(FileRow.submission_id == submission_id, FileRow.id > after)
+        .where(FileRow.facts.is_not(None), FileRow.state != FileState.REJECTED)
         .order_by(FileRow.id)
+        .limit(limit)
     )
     return [(row.id, row.path, SongFacts.model_validate_json(row.facts)) for row in rows]
 
 
-def reject(tx: Tx, submission_id: int, files: Sequence[RejectedFile]) -> None:
-    """Reject scanned files; those that are rejected already are left as they are, so that it can be repeated."""
-    if lock_submission(tx, submission_id) is not SubmissionState.SCANNING:
-        return
-    for file in files:
-        fate = {"state": FileState.REJECTED, "reason": file.reason.value, "detail": file.detail}
-        changed = tx.conn.execute(
-            update(FileRow).where(FileRow.id == file.file_id, FileRow.state == FileState.PENDING).values(**fate)
-        ).rowcount
-        tx.count(submission_id, Subject.FILE, FileState.REJECTED.value, changed)
-        tx.count(submission_id, Subject.REJECT, file.reason.value, changed)
-
-
-def choose(tx: Tx, submission_id: int, songs: Sequence[ChosenSong]) -> None:
-    """Accept scanned files as songs; those that are songs already are left as they are, so that it can be repeated."""
-    if lock_submission(tx, submission_id) is not SubmissionState.SCANNING:
-        return
-    statement = (
-        tx.upsert(SongRow).on_conflict_do_nothing(index_elements=["submission_id", "track"]).returning(SongRow.id)
+def reject(tx: Tx, submission_id: int, files: Sequence[RejectedFile]) -> SubmissionState:
+    """Reject scanned files; those that have a fate already keep it, so that it can be repeated. Returns the state."""
+    state = lock_submission(tx, submission_id)
+    if state is not SubmissionState.SCANNING:
+        return state
+    pending = _pending(tx, [file.file_id for file in files])
+    fresh = [file for file in files if file.file_id in pending]
+    update_rows(
+        tx.conn,
+        FileRow,
+        [{"id": file.file_id, "reason": file.reason.value, "detail": file.detail} for file in fresh],
+        {"state": FileState.REJECTED.value},
     )
-    for song in songs:
-        work_s = song.spec.facts.duration_s * len(song.spec.facts.parts)
-        if not tx.conn.execute(statement.values(updated_at=db_now()), _song_row(submission_id, song, work_s)).all():
-            continue
-        tx.conn.execute(update(FileRow).where(FileRow.id == song.file_id).values(state=FileState.ACCEPTED))
-        tx.count(submission_id, Subject.FILE, FileState.ACCEPTED.value)
-        tx.count(submission_id, Subject.SONG, SongState.PLANNED.value)
-        tx.count(submission_id, Subject.WORK, "total", work_s)
+    for file in fresh:
+        tx.count(submission_id, Subject.FILE, FileState.REJECTED.value)
+        tx.count(submission_id, Subject.REJECT, file.reason.value)
+    return state
 
 
-def _song_row(submission_id: int, song: ChosenSong, work_s: float) -> dict[str, Any]:
+def _pending(tx: Tx, ids: Sequence[int]) -> set[int]:
+    """Return which of some files have no fate yet; only who holds the submission's lock gives them one."""
+    found: set[int] = set()
+    for some in chunks(ids):
+        query = select(FileRow.id).where(FileRow.id.in_(some), FileRow.state == FileState.PENDING)
+        found.update(tx.conn.execute(query).scalars())
+    return found
+
+
+def choose(tx: Tx, submission_id: int, songs: Sequence[ChosenSong]) -> SubmissionState:
+    """Accept scanned files as songs; those that have a fate already keep it. Returns the submission's state."""
+    state = lock_submission(tx, submission_id)
+    if state is not SubmissionState.SCANNING:
+        return state
+    pending = _pending(tx, [song.file_id for song in songs])
+    rows = [_song_row(submission_id, song) for song in songs if song.file_id in pending]
+    insert_rows(tx.conn, SongRow, rows)
+    update_rows(tx.conn, FileRow, [{"id": row["file_id"]} for row in rows], {"state": FileState.ACCEPTED.value})
+    tx.count(submission_id, Subject.FILE, FileState.ACCEPTED.value, len(rows))
+    tx.count(submission_id, Subject.SONG, SongState.PLANNED.value, len(rows))
+    tx.count(submission_id, Subject.WORK, "total", sum(row["work_s"] for row in rows))
+    return state
+
+
+def _song_row(submission_id: int, song: ChosenSong) -> dict[str, Any]:
     return {
         "submission_id": submission_id, "file_id": song.file_id, "track": song.spec.track, "name": song.spec.name,
-        "song_hash": song.spec.song_hash, "state": SongState.PLANNED, "work_s": work_s,
+        "song_hash": song.spec.song_hash, "state": SongState.PLANNED.value,
+        "work_s": song.spec.facts.duration_s * len(song.spec.facts.parts),
     }  # fmt: skip
 
 
@@ -88,59 +103,3 @@ def _counts(conn: Connection, submission_id: int) -> dict[tuple[str, str], float
         select(TallyRow.subject, TallyRow.name, TallyRow.amount).where(TallyRow.submission_id == submission_id)
     )
     return {(row.subject, row.name): row.amount for row in rows}
-
-
-def retry_failed(tx: Tx, submission_id: int) -> int:
-    """Open a failed submission again for what failed of it; returns how many songs or scans are tried again.
-
-    A submission without songs is left as it is: the same files would be rejected for the same reasons.
-    """
-    if lock_submission(tx, submission_id) is not SubmissionState.FAILED:
-        return 0
-    cleared = {"reason": None, "detail": "", "ended_at": None}
-    facts = tx.conn.execute(select(SubmissionRow.engine_facts).where(SubmissionRow.id == submission_id)).scalar()
-    if facts is None:
-        move_submission(tx, submission_id, SubmissionState.SCANNING, **cleared)
-        return _rescan(tx, submission_id)
-    failed = list(
-        tx.conn.execute(select(SongRow.id).where(SongRow.submission_id == submission_id, SONG_FAILED)).scalars()
-    )
-    if failed:
-        move_submission(tx, submission_id, SubmissionState.ACTIVE, **cleared)
-        _replan(tx, submission_id, failed)
-    return len(failed)
-
-
-def _rescan(tx: Tx, submission_id: int) -> int:
-    rows = tx.conn.execute(
-        select(TaskRow.kind, TaskRow.subject, TaskRow.last_file).where(
-            TaskRow.submission_id == submission_id,
-            TaskRow.kind.in_([TaskKind.PROBE, TaskKind.SCAN]),
-            TaskRow.state == TaskState.FAILED,
-        )
-    ).all()
-    put_tasks(tx, submission_id, [NewTask(row.kind, row.subject, row.last_file) for row in rows])
-    return len(rows)
-
-
-def _replan(tx: Tx, submission_id: int, song_ids: Sequence[int]) -> None:
-    """Bring failed songs back to where they were chosen; stems are drawn anew, and found in the store again."""
-    fresh = {"rank": 0, "stems_total": 0, "stems_left": 0, "returns": 0, "split": None, "mix": None, "detail": ""}
-    for song in lock_songs(tx, song_ids).values():
-        _remove_stems(tx, submission_id, song.id)
-        row = tx.conn.execute(select(SongRow.reason, SongRow.split).where(SongRow.id == song.id)).one()
-        tx.count(submission_id, Subject.FAILURE, row.reason, -1)
-        tx.count(submission_id, Subject.WORK, "ended", -song.work_s)
-        if row.split is not None:
-            count_warnings(tx, submission_id, split_of(song.name, row.split), -1)
-        move_song(tx, song, SongState.PLANNED, reason=None, **fresh)
-
-
-def _remove_stems(tx: Tx, submission_id: int, song_id: int) -> None:
-    gone = delete(StemRow).where(StemRow.song_id == song_id).returning(StemRow.state, StemRow.reason, StemRow.result)
-    for stem in tx.conn.execute(gone):
-        tx.count(submission_id, Subject.STEM, stem.state.value, -1)
-        if stem.state in (StemState.FAILED, StemState.DROPPED):
-            tx.count(submission_id, Subject.STEM_FAILURE, stem.reason, -1)
-        if stem.result is not None:
-            count_result(tx, submission_id, StemResult.model_validate_json(stem.result), -1)

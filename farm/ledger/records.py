@@ -12,7 +12,16 @@ from schemas.patch import EngineFacts
 from schemas.plan import DatasetPlan
 from schemas.result import RenderCost, StemResult
 from schemas.song import Part, SongSpec, SplitResult
-from schemas.states import FailureReason, RejectReason, SongState, SubmissionState, TaskKind
+from schemas.states import (
+    EventKind,
+    FailureReason,
+    LimitScope,
+    RejectReason,
+    SlotState,
+    SongState,
+    SubmissionState,
+    TaskKind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,8 @@ class Submission:
     engine_facts: EngineFacts | None  #: None until the probe has run
     reason: str | None
     detail: str
+    priority: int = 0  #: -100 to 100; work of a higher one is given out first
+    run_gen: int = 0  #: raised by every pause, resume, cancellation and requeue
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +229,8 @@ class SubmissionStatus:
     work_done: float  #: how much of it is behind us; equal to the total at the end
     elapsed_s: float  #: since rendering began, or 0
     live_slots: int
+    priority: int = 0
+    stems_held: int = 0  #: ready stems whose patch is quarantined: they wait for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +241,8 @@ class Pulse:
     state: SubmissionState
     scans_open: int  #: probe and scan tasks not yet ended
     songs: dict[SongState, int]
+    priority: int = 0  #: higher is more urgent
+    songs_held: int = 0  #: songs of which a stem waits for a quarantined patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +264,102 @@ class Event:
 
     id: int
     at: float  #: seconds since 1970 by the database's clock
-    kind: str
+    kind: str  #: of `EventKind`; an older farm may have written others
     song_id: int | None
     detail: str
+    submission_id: int | None = None
+    host: str | None = None
+    slot_id: int | None = None
+    stem_id: int | None = None
+    load_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """Something that happened, to be recorded, and what it is about."""
+
+    kind: EventKind
+    detail: str
+    submission_id: int | None = None
+    song_id: int | None = None
+    host: str | None = None
+    slot_id: int | None = None
+    stem_id: int | None = None
+    load_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """What a slot is to stop between two stems; it gives back what it holds of it."""
+
+    submissions: frozenset[int]  #: of those asked about: paused, cancelled or ended
+    draining: bool  #: its host gets no more work: drained by a person, or sick
+    held_keys: frozenset[str] = frozenset()  #: load keys of the stems it holds that are quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """One host, as `farm workers` and `farm drain` show it."""
+
+    host: str
+    slots: int  #: live ones
+    busy: int  #: live slots that hold stems or tasks
+    draining: bool  #: a person took it out
+    sick: bool  #: it failed on several patches and gets no more work until it is forgiven
+    last_seen_s: float  #: seconds since its last sign of life
+    free_disk_bytes: int | None  #: None until it was told
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReport:
+    """One live slot."""
+
+    slot_id: int
+    host: str
+    pid: int
+    engine: str
+    state: SlotState
+    warm_patch: str | None  #: label of what it has loaded
+    holding: int  #: stems and tasks that it has taken and not ended
+    since_s: float  #: seconds since it registered
+    heartbeat_age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PatchReport:
+    """What a slot must have loaded (a load key), the work for it and what it costs."""
+
+    load_key: str
+    label: str  #: what it loads, for people
+    engine: str
+    ready: int
+    leased: int
+    done: int
+    failed: int  #: failed and dropped
+    est_s: float  #: seconds that the renders of the ready stems will take, by what was measured
+    load_s: float  #: smoothed seconds to load it
+    rtf: float | None  #: smoothed seconds of rendering for a second of audio; None before the first render
+    quarantined: bool  #: its work is held until a person releases it
+    reason: str  #: why it is held, or waits; empty if it does not
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReport:
+    """A named limit and how much of it is taken now."""
+
+    name: str  #: an engine class, the label of a patch, or a load key
+    max: int
+    scope: LimitScope
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Failed tries of a submission that say the same, but for numbers, hashes and paths."""
+
+    fingerprint: str
+    reason: str
+    sample: str  #: detail of one of them
+    count: int  #: tries
+    patches: tuple[str, ...]  #: labels of what they were played on
+    hosts: tuple[str, ...]

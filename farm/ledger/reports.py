@@ -13,7 +13,6 @@ from farm.ledger.models import (
     SONG_DONE,
     SONG_FAILED,
     STEM_LOST,
-    EventRow,
     FileRow,
     PatchRow,
     SongRow,
@@ -22,7 +21,8 @@ from farm.ledger.models import (
     TallyRow,
 )  # fmt: skip
 from farm.ledger.parsed import engine_facts_of, plan_of
-from farm.ledger.records import Event, Failure, SongReport, SongWork, StemWork, SubmissionStatus, TaskRef
+from farm.ledger.patches import stems_held
+from farm.ledger.records import Failure, SongReport, SongWork, StemWork, SubmissionStatus, TaskRef
 from farm.ledger.slots import live_count
 from farm.ledger.songs import required, spec_of, split_of
 from farm.ledger.submissions import get
@@ -72,6 +72,8 @@ def status(conn: Connection, submission_id: int) -> SubmissionStatus:
         else min(total, ended + _work_behind(conn, submission_id)),
         elapsed_s=_elapsed_s(conn, submission_id),
         live_slots=live_count(conn),
+        priority=submission.priority,
+        stems_held=stems_held(conn, submission_id),
     )
 
 
@@ -160,17 +162,6 @@ def source_paths(conn: Connection, submission_id: int) -> list[str]:
     """Return the paths of all files of a submission, sorted."""
     get(conn, submission_id)
     return sorted(conn.execute(select(FileRow.path).where(FileRow.submission_id == submission_id)).scalars())
-
-
-def events(conn: Connection, submission_id: int, after: int, limit: int) -> list[Event]:
-    """Return what happened to a submission after an event, the oldest first."""
-    rows = conn.execute(
-        select(EventRow.id, EventRow.at, EventRow.kind, EventRow.song_id, EventRow.detail)
-        .where(EventRow.submission_id == submission_id, EventRow.id > after)
-        .order_by(EventRow.id)
-        .limit(limit)
-    )
-    return [Event(*row) for row in rows]
 
 
 def song_work(conn: Connection, task: TaskRef) -> SongWork:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
 
 from farm.ledger.clock import db_now
-from farm.ledger.models import SLOT_LIVE, STEM_LEASED, TASK_RUNNING, SlotRow, StemRow, TaskRow
+from farm.ledger.models import SLOT_LIVE, STEM_LEASED, TASK_RUNNING, HostRow, SlotRow, StemRow, TaskRow
 from farm.ledger.records import SlotRef
 from farm.ledger.tx import Tx
 from schemas.states import SlotState
 
 
 def register(tx: Tx, host: str, pid: int, engine: str) -> SlotRef:
-    """Add a slot."""
+    """Add a slot, and its host when it is the first of it."""
     row = {"host": host, "pid": pid, "engine": engine, "state": SlotState.IDLE}
     added = tx.conn.execute(
         insert(SlotRow)
         .values(registered_at=db_now(), heartbeat_at=db_now(), **row)
         .returning(SlotRow.id, SlotRow.epoch)
     ).one()
+    seen = {"host": host, "draining": False}
+    tx.conn.execute(tx.upsert(HostRow).values(seen_at=db_now(), **seen).on_conflict_do_nothing())
     return SlotRef(added.id, added.epoch, engine)
 
 
@@ -39,10 +42,37 @@ def touch(tx: Tx, slot: SlotRef, **values: Any) -> bool:
 
 def beat(tx: Tx, slot: SlotRef, warm_key: str | None) -> bool:
     """Write a sign of life with what the slot has loaded, and whether it holds any work; False when it was given up."""
+    if not touch(tx, slot):
+        return False
+    # Only now, with the slot's row locked: a lease that was under way has ended and is seen.
     stems = exists().where(STEM_LEASED, StemRow.slot_id == slot.id)
     tasks = exists().where(TASK_RUNNING, TaskRow.slot_id == slot.id)
-    busy = tx.conn.execute(select(stems | tasks)).scalar()
-    return touch(tx, slot, warm_key=warm_key, state=SlotState.BUSY if busy else SlotState.IDLE)
+    with_stems, with_tasks = tx.conn.execute(select(stems, tasks)).one()
+    if with_stems:
+        return touch(tx, slot, state=SlotState.BUSY)  # it stays bound to its batch, also while it loads
+    return touch(tx, slot, warm_key=warm_key, state=SlotState.BUSY if with_tasks else SlotState.IDLE)
+
+
+def host_of(conn: Connection, slot_id: int | None) -> str | None:
+    """Return the host of a slot; None for none."""
+    return conn.execute(select(SlotRow.host).where(SlotRow.id == slot_id)).scalar()
+
+
+def whereabouts(conn: Connection, slot_id: int) -> tuple[str, bool]:
+    """Return a slot's host, and whether that host gets no work: drained by a person, or sick."""
+    out = or_(HostRow.draining, and_(HostRow.sick_until.is_not(None), HostRow.sick_until > db_now()))
+    query = select(SlotRow.host, out).outerjoin(HostRow, HostRow.host == SlotRow.host).where(SlotRow.id == slot_id)
+    row = conn.execute(query).first()
+    return ("", False) if row is None else (row[0], bool(row[1]))
+
+
+def has_company(conn: Connection, host: str | None, engine: str) -> bool:
+    """Whether another host could do a host's work: it has a live slot of the engine class, and gets work."""
+    well = and_(HostRow.draining.is_(False), or_(HostRow.sick_until.is_(None), HostRow.sick_until <= db_now()))
+    query = select(SlotRow.id).join(HostRow, HostRow.host == SlotRow.host)
+    return (
+        conn.execute(query.where(SLOT_LIVE, SlotRow.engine == engine, SlotRow.host != host, well)).first() is not None
+    )
 
 
 def live_count(conn: Connection, engine: str | None = None) -> int:
@@ -53,12 +83,23 @@ def live_count(conn: Connection, engine: str | None = None) -> int:
     return conn.execute(query).scalar_one()
 
 
-def warm_counts(conn: Connection, engine: str) -> dict[str, int]:
-    """Count live slots by the load key they are warm for."""
+def bind(tx: Tx, slot: SlotRef, load_key: str) -> None:
+    """Note that a slot is about to load a key, or has it loaded: others that choose meanwhile count it."""
+    tx.conn.execute(update(SlotRow).where(SlotRow.id == slot.id).values(warm_key=load_key))
+
+
+def census(conn: Connection, engine: str, but: int) -> tuple[int, dict[str, int]]:
+    """Count the live slots of an engine class, and those bound to a load key: they hold stems of it.
+
+    Others are bound to nothing, even with something loaded: they mix a song, or could have taken its work and did not.
+    Nor is the one that asks: it may have lost what it was bound to with its engine.
+    """
+    holds = exists().where(STEM_LEASED, StemRow.slot_id == SlotRow.id)
     rows = conn.execute(
-        select(SlotRow.warm_key, func.count()).where(SLOT_LIVE, SlotRow.engine == engine).group_by(SlotRow.warm_key)
-    )
-    return {key: count for key, count in rows if key is not None}
+        select(SlotRow.id, SlotRow.warm_key, holds.label("holds")).where(SLOT_LIVE, SlotRow.engine == engine)
+    ).all()
+    bound = Counter(row.warm_key for row in rows if row.holds and row.warm_key is not None and row.id != but)
+    return len(rows), bound
 
 
 def stale_ids(conn: Connection, timeout_s: float) -> list[int]:

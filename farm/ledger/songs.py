@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
+from farm.ledger.bulk import update_rows
+from farm.ledger.choosing import WaitingSong, order_of_admission
 from farm.ledger.clock import db_now
-from farm.ledger.models import SONG_PLANNED, STEM_DONE, FileRow, SongRow, StemRow, SubmissionRow
+from farm.ledger.models import SONG_DRAWING, SONG_PLANNED, STEM_DONE, FileRow, SongRow, StemRow, SubmissionRow
 from farm.ledger.moves import check_move
 from farm.ledger.records import UndrawnSong
 from farm.ledger.stemrows import move_stems
@@ -17,7 +19,7 @@ from farm.ledger.tasks import NewTask, close_tasks, put_tasks
 from farm.ledger.tx import Subject, Tx
 from schemas.errors import LedgerError, UnknownIdError
 from schemas.song import SongFacts, SongSpec, SplitResult
-from schemas.states import SONG_ENDS, SONG_MOVES, FailureReason, SongState, StemState, TaskKind
+from schemas.states import SONG_ENDS, SONG_MOVES, EventKind, FailureReason, SongState, StemState, TaskKind
 
 #: The task that is put when a song comes to a state.
 TASK_OF: Final = {
@@ -69,6 +71,11 @@ def lock_song(tx: Tx, song_id: int) -> SongHead:
     return found[song_id]
 
 
+def reason_of_song(tx: Tx, song: SongHead) -> str | None:
+    """Return why a locked song failed."""
+    return tx.conn.execute(select(SongRow.reason).where(SongRow.id == song.id)).scalar()
+
+
 def move_song(tx: Tx, song: SongHead, to: SongState, **values: Any) -> None:
     """Bring a locked song to another state, write `values` with it, and put the task that belongs to the new state."""
     check_move(SONG_MOVES, song.state, to, f"song {song.name}")
@@ -88,41 +95,65 @@ def fail_song(tx: Tx, song: SongHead, reason: FailureReason, detail: str) -> Non
     for state in (StemState.READY, StemState.LEASED):
         move_stems(tx, state, StemState.CANCELLED, StemRow.song_id == song.id, slot_id=None)
     tx.count(song.submission_id, Subject.FAILURE, reason.value)
-    tx.event("song failed", f"{song.name}: {reason.value}: {detail}", submission_id=song.submission_id, song_id=song.id)
+    words = f"{song.name}: {reason.value}: {detail}"
+    tx.event(EventKind.SONG_FAILED, words, submission_id=song.submission_id, song_id=song.id)
 
 
-def stems_ended(tx: Tx, song: SongHead, count: int) -> None:
-    """Take `count` stems off a locked song's rest; with the last of them the song goes to the mix."""
-    left = song.stems_left - count
-    tx.conn.execute(update(SongRow).where(SongRow.id == song.id).values(stems_left=left))
-    if left > 0:
+def stems_ended(tx: Tx, ended: Sequence[tuple[SongHead, int]]) -> None:
+    """Take stems off the rest of locked songs; with the last of them a song goes to the mix, if any was rendered."""
+    left = [(song, song.stems_left - count) for song, count in ended]
+    update_rows(tx.conn, SongRow, [{"id": song.id, "stems_left": count} for song, count in left])
+    whole = [song for song, count in left if count <= 0]
+    if whole:
+        found = select(StemRow.song_id).where(StemRow.song_id.in_([song.id for song in whole]), STEM_DONE).distinct()
+        rendered = set(tx.conn.execute(found).scalars())
+        _move_alike(tx, [song for song in whole if song.id in rendered], SongState.RENDERING, SongState.MIXING)
+        for song in whole:
+            if song.id not in rendered:
+                fail_song(tx, song, FailureReason.STEM_FAILED, "every stem was dropped")
+
+
+def _move_alike(tx: Tx, songs: Sequence[SongHead], old: SongState, new: SongState) -> None:
+    """Bring songs that are in one state to another, whose task is put for each, in few statements."""
+    check_move(SONG_MOVES, old, new, "a song")
+    ids = {song.id: song.submission_id for song in songs}
+    if not ids:
         return
-    query = select(func.count()).select_from(StemRow).where(StemRow.song_id == song.id, STEM_DONE)
-    if tx.conn.execute(query).scalar_one() == 0:
-        fail_song(tx, song, FailureReason.STEM_FAILED, "every stem was dropped")
-    else:
-        move_song(tx, song, SongState.MIXING)
+    tx.conn.execute(update(SongRow).where(SongRow.id.in_(ids)).values(state=new, updated_at=db_now()))
+    for submission_id in sorted(set(ids.values())):
+        mine = [song_id for song_id, owner in ids.items() if owner == submission_id]
+        tx.count(submission_id, Subject.SONG, old.value, -len(mine))
+        tx.count(submission_id, Subject.SONG, new.value, len(mine))
+        put_tasks(tx, submission_id, [NewTask(TASK_OF[new], song_id) for song_id in mine])
 
 
 def admit(tx: Tx, submission_id: int, limit: int) -> int:
-    """Open up to `limit` planned songs, those with the most work first; returns how many were opened.
-
-    The longest go first so that no long song is left for the end (Graham's longest processing time rule, 1969).
-    """
+    """Open the next `limit` planned songs by track, those with the most work first; returns how many were opened."""
     query = select(SubmissionRow.admitted).where(SubmissionRow.id == submission_id).with_for_update(key_share=True)
     admitted = tx.conn.execute(query).scalar_one()
     ids = tx.conn.execute(
         select(SongRow.id)
         .where(SongRow.submission_id == submission_id, SONG_PLANNED)
-        .order_by(SongRow.work_s.desc(), SongRow.track)
+        .order_by(SongRow.track)
         .limit(limit)
     ).scalars()
-    songs = sorted(lock_songs(tx, ids).values(), key=lambda song: (-song.work_s, song.name))
-    for rank, song in enumerate(songs, start=admitted + 1):
-        move_song(tx, song, SongState.SPLITTING, rank=rank)
+    songs = lock_songs(tx, ids)
+    order = order_of_admission(WaitingSong(song.id, song.work_s, song.name) for song in songs.values())
+    if songs:
+        _open(tx, submission_id, order, admitted)
     total = admitted + len(songs)
     tx.conn.execute(update(SubmissionRow).where(SubmissionRow.id == submission_id).values(admitted=total))
     return len(songs)
+
+
+def _open(tx: Tx, submission_id: int, order: Sequence[int], admitted: int) -> None:
+    """Bring planned songs to their split, in few statements however many there are."""
+    check_move(SONG_MOVES, SongState.PLANNED, SongState.SPLITTING, "a song")
+    ranks = [{"id": song_id, "rank": rank} for rank, song_id in enumerate(order, start=admitted + 1)]
+    update_rows(tx.conn, SongRow, ranks, {"state": SongState.SPLITTING.value})
+    tx.count(submission_id, Subject.SONG, SongState.PLANNED.value, -len(order))
+    tx.count(submission_id, Subject.SONG, SongState.SPLITTING.value, len(order))
+    put_tasks(tx, submission_id, [NewTask(TaskKind.SPLIT, song_id) for song_id in order])
 
 
 def undrawn(conn: Connection, submission_id: int, limit: int) -> list[UndrawnSong]:
@@ -130,7 +161,7 @@ def undrawn(conn: Connection, submission_id: int, limit: int) -> list[UndrawnSon
     rows = conn.execute(
         select(SongRow.id, SongRow.split, *_SPEC)
         .join(FileRow, FileRow.id == SongRow.file_id)
-        .where(SongRow.submission_id == submission_id, SongRow.state == SongState.DRAWING)
+        .where(SongRow.submission_id == submission_id, SONG_DRAWING)
         .order_by(SongRow.rank)
         .limit(limit)
     )

@@ -27,18 +27,19 @@ def move_stems(tx: Tx, old: StemState, new: StemState, *conditions: ColumnElemen
         .returning(StemRow.id, StemRow.submission_id, StemRow.load_key, StemRow.est_s, StemRow.engine)
     ).all()
     for row in rows:
-        tx.count(row.submission_id, Subject.STEM, old.value, -1)
-        tx.count(row.submission_id, Subject.STEM, new.value)
-        if old is StemState.READY:
-            tx.ready(row.submission_id, row.load_key, row.engine, -1, -row.est_s)
-        if new is StemState.READY:
-            tx.ready(row.submission_id, row.load_key, row.engine, 1, row.est_s)
+        tx.stems(row.submission_id, row.load_key, row.engine, old, -1, -row.est_s)
+        tx.stems(row.submission_id, row.load_key, row.engine, new, 1, row.est_s)
     return sorted(row.id for row in rows)
+
+
+def audio_s(result: StemResult) -> float:
+    """Return the seconds of audio of a rendered stem."""
+    return result.measured.frames / result.measured.rate_hz
 
 
 def count_result(tx: Tx, submission_id: int, result: StemResult, sign: int = 1) -> None:
     """Count a rendered stem's audio and warnings, or take them off again (sign -1)."""
-    tx.count(submission_id, Subject.AUDIO, "rendered_s", sign * result.measured.frames / result.measured.rate_hz)
+    tx.count(submission_id, Subject.AUDIO, "rendered_s", sign * audio_s(result))
     if result.verdict.status is VerdictStatus.WARN:
         for finding in result.verdict.findings:
             tx.count(submission_id, Subject.FINDING, finding.value, sign)

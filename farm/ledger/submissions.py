@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
+from farm.ledger.bulk import insert_rows
 from farm.ledger.clock import db_now
-from farm.ledger.models import SUBMISSION_OPEN, FileRow, SubmissionRow, TallyRow, TaskRow
+from farm.ledger.models import (
+    STEM_READY,
+    SUBMISSION_OPEN,
+    SUBMISSION_RUNS,
+    FileRow,
+    LoadKeyRow,
+    StemRow,
+    SubmissionRow,
+    TallyRow,
+    TaskRow,
+)  # fmt: skip
 from farm.ledger.moves import check_move
 from farm.ledger.parsed import engine_facts_of, plan_of
 from farm.ledger.records import Pulse, Submission
@@ -17,8 +28,8 @@ from farm.ledger.tx import Subject, Tx, chunks
 from schemas.errors import LedgerError, UnknownIdError
 from schemas.plan import DatasetPlan
 from schemas.states import (
-    SUBMISSION_ENDS,
     SUBMISSION_MOVES,
+    EventKind,
     FailureReason,
     FileState,
     RejectReason,
@@ -33,7 +44,7 @@ SCAN_FILES: Final = 200
 _COLUMNS = (
     SubmissionRow.id, SubmissionRow.state, SubmissionRow.plan, SubmissionRow.plan_hash, SubmissionRow.source_root,
     SubmissionRow.out_dir, SubmissionRow.store_root, SubmissionRow.engine_facts, SubmissionRow.reason,
-    SubmissionRow.detail,
+    SubmissionRow.detail, SubmissionRow.priority, SubmissionRow.run_gen,
 )  # fmt: skip
 
 
@@ -41,7 +52,7 @@ def _submission(row: Any) -> Submission:
     facts = None if row.engine_facts is None else engine_facts_of(row.engine_facts)
     return Submission(
         row.id, row.state, plan_of(row.plan), row.plan_hash, row.source_root, row.out_dir, row.store_root, facts,
-        row.reason, row.detail,
+        row.reason, row.detail, row.priority, row.run_gen,
     )  # fmt: skip
 
 
@@ -69,10 +80,11 @@ def all_of(conn: Connection) -> list[Submission]:
 
 
 def find(conn: Connection, out_dir: str, plan_hash: str | None) -> int | None:
-    """Return the newest submission into a folder, of one plan or of any."""
+    """Return the newest submission into a folder: of any plan, or one of a plan that can still be gone on with."""
     query = select(SubmissionRow.id).where(SubmissionRow.out_dir == out_dir)
     if plan_hash is not None:
-        query = query.where(SubmissionRow.plan_hash == plan_hash)
+        cancelled = [SubmissionState.CANCELLING, SubmissionState.CANCELLED]
+        query = query.where(SubmissionRow.plan_hash == plan_hash, SubmissionRow.state.not_in(cancelled))
     return conn.execute(query.order_by(SubmissionRow.id.desc()).limit(1)).scalar()
 
 
@@ -94,28 +106,41 @@ def create(tx: Tx, plan: DatasetPlan, source_root: str, out_dir: str, store_root
         raise LedgerError(
             f"submission {rival} is being made into {out_dir}", hint="Wait for it to end, or name another folder"
         )
-    tx.event("created", plan.name, submission_id=submission_id)
+    tx.event(EventKind.CREATED, plan.name, submission_id=submission_id)
     return int(submission_id)
 
 
-def lock_submission(tx: Tx, submission_id: int) -> SubmissionState:
-    """Lock a submission and return its state.
+def lock_submission(tx: Tx, submission_id: int, *, alone: bool = False) -> SubmissionState:
+    """Lock a submission and return its state; `alone` also waits for leases that are under way, and holds off others.
 
     Raises:
         UnknownIdError: there is none of this id.
     """
-    query = select(SubmissionRow.state).where(SubmissionRow.id == submission_id).with_for_update(key_share=True)
+    query = select(SubmissionRow.state).where(SubmissionRow.id == submission_id).with_for_update(key_share=not alone)
     state = tx.conn.execute(query).scalar()
     if state is None:
         raise _unknown(submission_id)
     return state
 
 
+def levels(tx: Tx, submission_id: int | None = None) -> list[list[int]]:
+    """Return the submissions that run, or the one named if it does, by falling priority and then by age.
+
+    None of them can be paused or cancelled until the transaction ends.
+    """
+    query = select(SubmissionRow.id, SubmissionRow.priority).where(SUBMISSION_RUNS)
+    if submission_id is not None:
+        query = query.where(SubmissionRow.id == submission_id)
+    rows = tx.conn.execute(query.order_by(SubmissionRow.id).with_for_update(read=True, key_share=True)).all()
+    priorities = sorted({row.priority for row in rows}, reverse=True)
+    return [[row.id for row in rows if row.priority == priority] for priority in priorities]
+
+
 def move_submission(tx: Tx, submission_id: int, to: SubmissionState, **values: Any) -> None:
     """Bring a submission to another state."""
     check_move(SUBMISSION_MOVES, lock_submission(tx, submission_id), to, f"submission {submission_id}")
     tx.conn.execute(update(SubmissionRow).where(SubmissionRow.id == submission_id).values(state=to, **values))
-    tx.event(to.value, str(values.get("detail", "")), submission_id=submission_id)
+    tx.event(EventKind(to.value), str(values.get("detail", "")), submission_id=submission_id)
 
 
 def end_submission(
@@ -139,11 +164,9 @@ def add_files(tx: Tx, submission_id: int, paths: Sequence[str]) -> int:
     statement = (
         tx.upsert(FileRow).on_conflict_do_nothing(index_elements=["submission_id", "path"]).returning(FileRow.id)
     )
-    clean = [path for path in paths if _is_utf8(path)]
-    added = 0
-    if clean:
-        rows = [{"submission_id": submission_id, "path": path, "state": FileState.PENDING} for path in clean]
-        added = len(tx.conn.execute(statement, rows).all())
+    clean = list(dict.fromkeys(path for path in paths if _is_utf8(path)))
+    rows = [{"submission_id": submission_id, "path": path, "state": FileState.PENDING.value} for path in clean]
+    added = insert_rows(tx.conn, FileRow, rows, unless=["submission_id", "path"])
     for path in sorted(set(paths) - set(clean)):
         row = {"submission_id": submission_id, "path": path.encode("utf-8", "backslashreplace").decode()}
         fate = {
@@ -202,34 +225,45 @@ def reject_file(tx: Tx, submission_id: int, file_id: int, reason: RejectReason, 
 
 def pulses(conn: Connection, submission_id: int | None) -> tuple[float, list[Pulse]]:
     """Return the database's time and the submissions that the reconciler may have to move, the oldest first."""
-    query = select(SubmissionRow.id, SubmissionRow.state).where(
-        SubmissionRow.state.in_([SubmissionState.SCANNING, SubmissionState.ACTIVE])
-    )
+    query = select(SubmissionRow.id, SubmissionRow.state, SubmissionRow.priority).where(SUBMISSION_RUNS)
     if submission_id is not None:
         query = query.where(SubmissionRow.id == submission_id)
-    states = {row.id: row.state for row in conn.execute(query.order_by(SubmissionRow.id))}
+    heads = {row.id: row for row in conn.execute(query.order_by(SubmissionRow.id))}
     counts = conn.execute(
         select(TallyRow.submission_id, TallyRow.subject, TallyRow.name, TallyRow.amount).where(
-            TallyRow.submission_id.in_(list(states)), TallyRow.subject.in_([Subject.SONG.value, Subject.TASK.value])
+            TallyRow.submission_id.in_(list(heads)), TallyRow.subject.in_([Subject.SONG.value, Subject.TASK.value])
         )
     ).all()
     now = conn.execute(select(db_now())).scalar_one()
+    held = _songs_held(conn, list(heads))
     return now, [
-        _pulse(found, state, [row for row in counts if row.submission_id == found]) for found, state in states.items()
+        _pulse(head, [row for row in counts if row.submission_id == found], held.get(found, 0))
+        for found, head in heads.items()
     ]
 
 
-def _pulse(submission_id: int, state: SubmissionState, counts: Sequence[Any]) -> Pulse:
+def _songs_held(conn: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Count the songs of submissions that wait for a quarantined patch."""
+    keys = select(LoadKeyRow.load_key).where(LoadKeyRow.quarantined_at.is_not(None))
+    if conn.execute(keys.limit(1)).first() is None:
+        return {}
+    query = select(StemRow.submission_id, func.count(StemRow.song_id.distinct())).where(
+        STEM_READY, StemRow.submission_id.in_(ids), StemRow.load_key.in_(keys)
+    )
+    return {row[0]: row[1] for row in conn.execute(query.group_by(StemRow.submission_id))}
+
+
+def _pulse(head: Any, counts: Sequence[Any], songs_held: int) -> Pulse:
     songs = {SongState(row.name): int(row.amount) for row in counts if row.subject == Subject.SONG.value}
     scans = {row.name: int(row.amount) for row in counts if row.subject == Subject.TASK.value}
     open_scans = scans.get(TaskKind.PROBE.value, 0) + scans.get(TaskKind.SCAN.value, 0)
-    return Pulse(submission_id, state, open_scans, songs)
+    return Pulse(head.id, head.state, open_scans, songs, head.priority, songs_held)
 
 
 def finish(tx: Tx, submission_id: int) -> SubmissionState:
-    """End an active submission whose songs have all ended; returns its state, also if it had ended before."""
+    """End an active submission whose songs have all ended; returns its state, also if it is not active any more."""
     state = lock_submission(tx, submission_id)
-    if state in SUBMISSION_ENDS:
+    if state is not SubmissionState.ACTIVE:
         return state
     rows = tx.conn.execute(
         select(TallyRow.name, TallyRow.amount).where(
@@ -237,7 +271,8 @@ def finish(tx: Tx, submission_id: int) -> SubmissionState:
         )
     )
     songs = {SongState(row.name): int(row.amount) for row in rows}
-    failed, total = songs.get(SongState.FAILED, 0), sum(songs.values())
+    total = sum(songs.values())
+    failed = songs.get(SongState.FAILED, 0) + songs.get(SongState.CANCELLED, 0)
     if failed + songs.get(SongState.DONE, 0) != total:
         raise LedgerError(f"submission {submission_id} still has open songs", hint="Let the scheduler finish it")
     if failed:

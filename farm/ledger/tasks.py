@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,11 +10,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, or_, select, update
 
-from farm.ledger.attempts import note_attempt
+from farm.ledger.attempts import attempt, note_attempts
+from farm.ledger.bulk import insert_rows
 from farm.ledger.clock import db_now
-from farm.ledger.models import TASK_READY, TASK_RUNNING, TaskRow
+from farm.ledger.models import SUBMISSION_RUNS, TASK_READY, TASK_RUNNING, SubmissionRow, TaskRow
 from farm.ledger.moves import check_move
 from farm.ledger.records import SlotRef, TaskRef
+from farm.ledger.slots import host_of
 from farm.ledger.tx import Subject, Tx, chunks
 from schemas.states import TASK_MOVES, FailureReason, TaskKind, TaskState
 
@@ -24,7 +27,16 @@ _URGENCY: Final = {
         (TaskKind.PUBLISH, TaskKind.ANNOTATE, TaskKind.MIX, TaskKind.PROBE, TaskKind.SPLIT, TaskKind.SCAN)
     )
 }
+#: Submissions of which work is given out.
+RUNNING_IDS: Final = select(SubmissionRow.id).where(SUBMISSION_RUNS)
 _SUBMISSION_TASKS: Final = frozenset({TaskKind.PROBE, TaskKind.SCAN})
+
+
+#: What becomes of an ended task that is put again.
+_READY_AGAIN: Final = (
+    "DO UPDATE SET state = 'ready', tries = 0, losses = 0, reason = NULL, detail = '', announced_at = NULL, "
+    "last_file = excluded.last_file, updated_at = excluded.updated_at WHERE task.state IN ('done', 'failed')"
+)
 
 
 class Hold(Enum):
@@ -46,22 +58,23 @@ class NewTask:
 
 def put_tasks(tx: Tx, submission_id: int, tasks: Sequence[NewTask]) -> None:
     """Insert tasks, or make ended ones of the same kind and subject ready again; open ones are left as they are."""
-    insertion = tx.upsert(TaskRow)
-    fresh = {"state": TaskState.READY, "tries": 0, "losses": 0, "reason": None, "detail": "", "announced_at": None}
-    statement = insertion.values(updated_at=db_now(), **fresh).on_conflict_do_update(
-        index_elements=["submission_id", "kind", "subject"],
-        set_={**fresh, "updated_at": db_now(), "last_file": insertion.excluded.last_file},
-        where=TaskRow.state.in_([TaskState.DONE, TaskState.FAILED]),
-    )
+    by_kind: defaultdict[TaskKind, list[dict[str, Any]]] = defaultdict(list)
     for task in tasks:
-        row = {"submission_id": submission_id, "kind": task.kind, "subject": task.subject, "last_file": task.last_file}
-        put = tx.conn.execute(statement.returning(TaskRow.id), {**row, "urgency": _URGENCY[task.kind]}).all()
-        tx.count(submission_id, Subject.TASK, task.kind.value, len(put))
+        by_kind[task.kind].append(
+            {
+                "submission_id": submission_id, "kind": task.kind.value, "subject": task.subject,
+                "last_file": task.last_file, "urgency": _URGENCY[task.kind], "state": TaskState.READY.value,
+            }
+        )  # fmt: skip
+    for kind, rows in by_kind.items():
+        put = insert_rows(tx.conn, TaskRow, rows, unless=["submission_id", "kind", "subject"], otherwise=_READY_AGAIN)
+        tx.count(submission_id, Subject.TASK, kind.value, put)
 
 
 def any_ready(conn: Connection, conditions: Sequence[ColumnElement[bool]]) -> bool:
-    """Whether a task waits that meets the conditions of `claimable`."""
-    return conn.execute(select(TaskRow.id).where(TASK_READY, *conditions).limit(1)).first() is not None
+    """Whether a task waits that meets the conditions of `claimable`, of a submission that runs."""
+    query = select(TaskRow.id).where(TASK_READY, TaskRow.submission_id.in_(RUNNING_IDS), *conditions)
+    return conn.execute(query.limit(1)).first() is not None
 
 
 def claimable(
@@ -78,15 +91,25 @@ def claimable(
     return conditions
 
 
-def claim(tx: Tx, slot: SlotRef, conditions: Sequence[ColumnElement[bool]]) -> TaskRef | None:
-    """Give the most urgent ready task that meets the conditions to a slot that was just touched."""
-    found = tx.conn.execute(
-        select(TaskRow.id)
-        .where(TASK_READY, *conditions)
-        .order_by(TaskRow.urgency, TaskRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, key_share=True)
-    ).scalar()
+def claim(
+    tx: Tx, slot: SlotRef, conditions: Sequence[ColumnElement[bool]], levels: Sequence[Sequence[int]]
+) -> TaskRef | None:
+    """Give the most urgent ready task that meets the conditions to a slot that was just touched.
+
+    Args:
+        levels: submissions that run, by falling priority, which comes before a task's own urgency.
+    """
+    found = None
+    for submission_ids in levels:
+        found = tx.conn.execute(
+            select(TaskRow.id)
+            .where(TASK_READY, TaskRow.submission_id.in_(submission_ids), *conditions)
+            .order_by(TaskRow.urgency, TaskRow.id)
+            .limit(1)
+            .with_for_update(skip_locked=True, key_share=True)
+        ).scalar()
+        if found is not None:
+            break
     if found is None:
         return None
     values: dict[str, Any] = {"state": TaskState.RUNNING, "slot_id": slot.id, "epoch": TaskRow.epoch + 1}
@@ -127,10 +150,12 @@ def free_task(
 def _set(tx: Tx, task: TaskRef, state: TaskState, *, reason: str | None, detail: str, **values: Any) -> None:
     check_move(TASK_MOVES, TaskState.RUNNING, state, f"task {task.task_id}")
     row = tx.conn.execute(select(TaskRow.slot_id, TaskRow.updated_at).where(TaskRow.id == task.task_id)).one()
-    note_attempt(
-        tx, task.submission_id, task_id=task.task_id, slot_id=row.slot_id, epoch=task.epoch, began_at=row.updated_at,
-        outcome="done" if state is TaskState.DONE else "failed", reason=reason, detail=detail,
+    tried = attempt(
+        task.submission_id, task_id=task.task_id, slot_id=row.slot_id, host=host_of(tx.conn, row.slot_id),
+        epoch=task.epoch, began_at=row.updated_at, outcome="done" if state is TaskState.DONE else "failed",
+        reason=reason, detail=detail,
     )  # fmt: skip
+    note_attempts(tx, [tried])
     tx.conn.execute(
         update(TaskRow)
         .where(TaskRow.id == task.task_id)
@@ -164,13 +189,13 @@ def running_since(conn: Connection, age_s: float, limit: int) -> list[TaskRef]:
 
 def _running(conn: Connection, condition: ColumnElement[bool]) -> list[TaskRef]:
     rows = conn.execute(
-        select(TaskRow.id, TaskRow.kind, TaskRow.epoch, TaskRow.submission_id, TaskRow.subject, TaskRow.tries)
-        .where(TASK_RUNNING, condition)
-        .order_by(TaskRow.id)
+        select(TaskRow.id, TaskRow.kind, TaskRow.epoch, TaskRow.submission_id, TaskRow.subject, TaskRow.tries).where(
+            TASK_RUNNING, condition
+        )
     )
     return [
         TaskRef(r.id, r.kind, r.epoch, r.submission_id, None if r.kind in _SUBMISSION_TASKS else r.subject, r.tries)
-        for r in rows
+        for r in sorted(rows, key=lambda row: int(row.id))  # ordered here, so that no database goes through all tasks
     ]
 
 
@@ -183,8 +208,8 @@ def counts_of(tx: Tx, task: TaskRef) -> tuple[int, int]:
 def quiet_ids(conn: Connection, quiet_s: float, limit: int) -> list[int]:
     """Return ready tasks that were never announced, or not within `quiet_s`, the most urgent first."""
     quiet = or_(TaskRow.announced_at.is_(None), TaskRow.announced_at < db_now() - quiet_s)
-    query = select(TaskRow.id).where(TASK_READY, quiet).order_by(TaskRow.urgency, TaskRow.id).limit(limit)
-    return list(conn.execute(query).scalars())
+    query = select(TaskRow.id).where(TASK_READY, quiet, TaskRow.submission_id.in_(RUNNING_IDS))
+    return list(conn.execute(query.order_by(TaskRow.urgency, TaskRow.id).limit(limit)).scalars())
 
 
 def announce(tx: Tx, ids: Sequence[int]) -> list[tuple[int, TaskKind]]:

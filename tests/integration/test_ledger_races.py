@@ -19,6 +19,7 @@ from tests.support.ledgers import (
     Worker,
     assert_counters_are_true,
     commit_of,
+    load_at_once,
     plan,
     reconciler,
     rendering,
@@ -103,6 +104,7 @@ def test_processes_that_lease_at_once_get_disjoint_stems(ledger: Ledger, ledger_
 
 def test_the_last_stems_of_a_song_committed_at_once_put_one_mix(ledger: Ledger, ledger_url: str) -> None:
     number, first = rendering(ledger, songs=6, parts=2)
+    load_at_once(ledger)
     workers = [first, Worker(open_ledger(ledger_url), pid=2)]
     held: dict[int, list[StemLease]] = {0: [], 1: []}
     for _ in range(6):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ class _Mortal:
         {
             "create_submission", "add_files", "seal", "register_slot", "claim_task", "lease_stems", "commit_stems",
             "complete_probe", "complete_scan", "complete_split", "complete_mix", "complete_annotate", "complete_publish",
-            "plan_submission", "admit_songs", "draw_song", "finish_submission",
+            "admit_songs", "draw_songs", "finish_submission",
         }
     )  # fmt: skip
 
@@ -143,6 +143,12 @@ class _Mortal:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._ledger, name)
         return self._counted(method) if name in self.CHANGES else method
+
+    def plan_by_steps(self, *args: Any) -> Iterator[SubmissionState]:
+        """Count every step, each of which is a change."""
+        steps = self._ledger.plan_by_steps(*args)
+        while (state := self._counted(lambda: next(steps, None))()) is not None:
+            yield state
 
     def _counted(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:

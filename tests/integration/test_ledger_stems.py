@@ -18,6 +18,7 @@ from tests.support.ledgers import (
     assert_counters_are_true,
     commit_of,
     engine_facts,
+    load_at_once,
     new_slot,
     plan,
     reconciler,
@@ -89,6 +90,7 @@ def _two_fonts(ledger: Ledger, first: int, second: int) -> tuple[int, Worker, di
 
 def test_a_warm_slot_gets_what_it_has_loaded_and_a_cold_one_the_larger_backlog(ledger: Ledger) -> None:
     _, _, keys = _two_fonts(ledger, first=1, second=3)
+    load_at_once(ledger)
 
     def key_of(leases: list[StemLease]) -> set[str]:
         return {lease.job.patch.load_key for lease in leases}

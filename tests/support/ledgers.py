@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from farm.ledger import Ledger, SlotRef, StemCommit, StemLease, TaskRef
 from farm.ledger.clock import db_now
-from farm.ledger.models import BacklogRow, FileRow, SlotRow, SongRow, StemRow, TallyRow, TaskRow
+from farm.ledger.models import BacklogRow, FileRow, LoadKeyRow, SlotRow, SongRow, StemRow, TallyRow, TaskRow
 from farm.scheduling.reconciler import Reconciler
 from schemas.dataset import MixResult, TrackRecord
 from schemas.job import RenderJob
@@ -236,6 +236,11 @@ def silence(ledger: Ledger, slot: SlotRef, seconds: float) -> None:
     change(ledger, update(SlotRow).where(SlotRow.id == slot.id).values(heartbeat_at=db_now() - seconds))
 
 
+def load_at_once(ledger: Ledger) -> None:
+    """Let every patch load in no time, so that any work is worth a load."""
+    change(ledger, update(LoadKeyRow).values(load_s=0.0))
+
+
 def assert_counters_are_true(ledger: Ledger) -> None:
     """Compare every counter with what it counts."""
 
@@ -261,5 +266,20 @@ def assert_counters_are_true(ledger: Ledger) -> None:
         waiting = {(r[0], r[1]): r[2] for r in conn.execute(ready.group_by(StemRow.submission_id, StemRow.load_key))}
         backlog = conn.execute(select(BacklogRow.submission_id, BacklogRow.load_key, BacklogRow.ready))
         assert {(row.submission_id, row.load_key): row.ready for row in backlog if row.ready} == waiting
+        states = select(StemRow.submission_id, StemRow.load_key, StemRow.state, func.count())
+        kept_stems = Counter(
+            {
+                (row.submission_id, row.load_key, name): getattr(row, name)
+                for row in conn.execute(select(*BacklogRow.__table__.columns))
+                for name in ("leased", "done", "failed")
+            }
+        )
+        counted_stems: Counter[tuple[int, str, str]] = Counter()
+        names = {"leased": "leased", "done": "done", "failed": "failed", "dropped": "failed"}
+        by_state = states.group_by(StemRow.submission_id, StemRow.load_key, StemRow.state)
+        for number, key, state, count in conn.execute(by_state):
+            if state.value in names:
+                counted_stems[number, key, names[state.value]] += count
+        assert +kept_stems == counted_stems
 
     ledger._db.read(read)  # noqa: SLF001

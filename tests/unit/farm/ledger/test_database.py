@@ -82,7 +82,7 @@ def test_a_full_disk_is_called_by_its_name(tmp_path: Path) -> None:
         conn.execute(text("PRAGMA max_page_count = 3"))
         conn.execute(text("INSERT INTO filling VALUES (zeroblob(100000))"))
 
-    with pytest.raises(DiskFullError, match="no space left"):
+    with pytest.raises(DiskFullError, match="no room left"):
         database.write(fill)
     database.close()
 

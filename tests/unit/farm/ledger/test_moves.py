@@ -52,9 +52,22 @@ def test_ends_are_left_only_when_a_person_asks() -> None:
     assert {state: SUBMISSION_MOVES[state] for state in SUBMISSION_ENDS} == {
         SubmissionState.DONE: frozenset(),
         SubmissionState.FAILED: {SubmissionState.SCANNING, SubmissionState.ACTIVE},
+        SubmissionState.CANCELLED: {SubmissionState.ACTIVE},
     }
     assert {state: SONG_MOVES[state] for state in SONG_ENDS} == {
         SongState.DONE: frozenset(),
-        SongState.FAILED: {SongState.PLANNED},
+        SongState.FAILED: {SongState.PLANNED, SongState.RENDERING},
+        SongState.CANCELLED: {SongState.PLANNED},
     }
-    assert all(STEM_MOVES[state] == frozenset() for state in STEM_ENDS - {StemState.DONE})
+    assert {state: STEM_MOVES[state] for state in STEM_ENDS - {StemState.DONE}} == {
+        StemState.DROPPED: {StemState.READY},
+        StemState.FAILED: {StemState.DROPPED},
+        StemState.CANCELLED: {StemState.READY, StemState.DROPPED},
+    }
+
+
+def test_a_pause_and_a_cancellation_pass_through_a_state_of_their_own() -> None:
+    for state in (SubmissionState.SCANNING, SubmissionState.ACTIVE):
+        assert SubmissionState.PAUSING in SUBMISSION_MOVES[state]
+        assert not {SubmissionState.PAUSED, SubmissionState.CANCELLED} & SUBMISSION_MOVES[state]
+    assert SUBMISSION_MOVES[SubmissionState.CANCELLING] == {SubmissionState.CANCELLED}
