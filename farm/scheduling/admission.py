@@ -1,14 +1,51 @@
-"""The admission window: how many songs are open at a time. A pure function."""
+"""The admission window: how many songs are open at a time. Pure functions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 #: Open songs for each live slot. With fewer, slots run out of stems that fit what they have loaded; with more, the
-#: store fills with stems of songs that cannot be mixed yet. 30 to 60 is best in simulation (render_farms 2.1).
+#: store fills with stems of songs that cannot be mixed yet. 30 to 60 is best in simulation (`benchmarks.simulate`).
 WINDOW_PER_SLOT: Final = 40
 #: The window is filled up when it is emptier than this share, so that songs are admitted in groups and not one by one.
 _REFILL: Final = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a submission has open, and what it would open."""
+
+    submission_id: int
+    open_songs: int  #: songs that are admitted and have not ended
+    planned_songs: int  #: songs that wait
+    priority: int = 0  #: higher is more urgent
+
+
+def admissions(demands: Sequence[Demand], *, live_slots: int, window_per_slot: int = WINDOW_PER_SLOT) -> dict[int, int]:
+    """Return how many songs of each submission to open now; those that get none are left out.
+
+    All share one window, the most urgent first, then in the order given. Open songs of a less urgent submission take no
+    room from a more urgent one: its stems are leased before theirs.
+
+    Args:
+        demands: submissions, the oldest first.
+        live_slots: slots with a fresh heartbeat.
+        window_per_slot: open songs wanted for each of them.
+    """
+    granted: dict[int, int] = {}
+    for demand in sorted(demands, key=lambda demand: -demand.priority):
+        rivals = sum(other.open_songs for other in demands if other.priority >= demand.priority)
+        count = songs_to_admit(
+            open_songs=rivals + sum(granted.values()),
+            planned_songs=demand.planned_songs,
+            live_slots=live_slots,
+            window_per_slot=window_per_slot,
+        )
+        if count:
+            granted[demand.submission_id] = count
+    return granted
 
 
 def songs_to_admit(

@@ -6,16 +6,19 @@ steps leaves a state from which the next look goes on.
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from farm.ledger import Ledger
 from farm.ledger.records import Expired, Pulse, Submission
 from farm.planning.draw import draw_stems
-from farm.planning.select import select_songs
-from farm.scheduling.admission import WINDOW_PER_SLOT, songs_to_admit
+from farm.planning.select import ScannedFile, Selection, select_by_steps
+from farm.scheduling.admission import WINDOW_PER_SLOT, Demand, admissions
 from schemas.errors import FarmError, LedgerError
 from schemas.patch import EngineFacts
 from schemas.states import SONG_ENDS, SongState, SubmissionState
@@ -26,8 +29,14 @@ _log = logging.getLogger(__name__)
 SLOT_TIMEOUT_S: Final = 20.0
 #: Work that a living slot holds for this long is taken back: the slot has forgotten it, since watchdogs end what hangs.
 LEASE_TIMEOUT_S: Final = 3600.0
-#: Songs that are drawn in one look, so that a look stays short.
-_DRAWN_AT_ONCE: Final = 500
+#: What takes long is done in pieces, and a look begins no more of them after this time: it stays short.
+_PIECES_S: Final = 0.5
+#: A plan of a few hundred songs has no more pieces than this, and is made in one look however slow the machine is.
+_PIECES_AT_LEAST: Final = 8
+#: Songs that are drawn in one transaction, files that are read for the plan at once, and songs that a look opens.
+DRAWN_TOGETHER: Final = 100
+_FILES_AT_ONCE: Final = 2_000
+_ADMITTED_AT_ONCE: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -40,6 +49,8 @@ class TickReport:
     admitted: int = 0  #: songs opened
     drawn: int = 0  #: songs that got their stems
     finished: list[int] = field(default_factory=list)  #: submissions that ended
+    settled: list[int] = field(default_factory=list)  #: submissions whose pause or cancellation is through
+    failed_held: int = 0  #: stems that failed since their patch is quarantined and nobody is there
 
     @property
     def idle(self) -> bool:
@@ -55,6 +66,8 @@ class Reconciler:
         finish: writes a submission's manifest when all its songs have ended; it may be called again after a crash.
         slot_timeout_s: silence after which a slot is given up.
         window_per_slot: open songs for each live slot.
+        attended: whether a person is there to release quarantined patches. If not, their stems fail by name when
+            nothing else is left, so that a submission ends.
         lease_timeout_s: age at which work is taken back from a living slot.
     """
 
@@ -66,12 +79,16 @@ class Reconciler:
         slot_timeout_s: float = SLOT_TIMEOUT_S,
         window_per_slot: int = WINDOW_PER_SLOT,
         lease_timeout_s: float = LEASE_TIMEOUT_S,
+        attended: bool = False,
     ) -> None:
         self._ledger = ledger
         self._finish = finish
         self._slot_timeout_s = slot_timeout_s
         self._window_per_slot = window_per_slot
         self._lease_timeout_s = lease_timeout_s
+        self._attended = attended
+        self._plans: dict[int, Iterator[SubmissionState]] = {}
+        self._pieces_until = 0.0
         self._looked_at: float | None = None
         self._paused = False
         self._blind_until = 0.0
@@ -84,9 +101,12 @@ class Reconciler:
         """
         with self._ledger.leading() as leader:
             if not leader:
+                self._plans.clear()
                 return TickReport(leader=False)
+            self._pieces_until = time.monotonic() + _PIECES_S
+            settled = self._ledger.settle_requests()
             now, pulses = self._ledger.pulses(submission_id)
-            report = TickReport(expired=self._expire(now))
+            report = TickReport(expired=self._expire(now), settled=settled)
             self._advance_all(pulses, report)
         return report
 
@@ -106,20 +126,33 @@ class Reconciler:
 
     def _advance_all(self, pulses: list[Pulse], report: TickReport) -> None:
         fault: FarmError | None = None
-        room = _Room(self._ledger, pulses, self._window_per_slot)
+        admitted = self._admissions(pulses)
         for pulse in pulses:
             try:
-                self._advance(pulse, room, report)
+                self._advance(pulse, admitted.get(pulse.submission_id, 0), report)
             except FarmError as error:
                 _log.error("a submission cannot go on", extra={"submission": pulse.submission_id, "error": str(error)})
                 fault = fault or error
         if fault is not None:
             raise fault
 
-    def _advance(self, pulse: Pulse, room: _Room, report: TickReport) -> None:
+    def _admissions(self, pulses: list[Pulse]) -> dict[int, int]:
+        """Return how many songs of each submission to open."""
+        active = [pulse for pulse in pulses if pulse.state is SubmissionState.ACTIVE]
+        if not any(pulse.songs.get(SongState.PLANNED, 0) for pulse in active):
+            return {}
+        live_slots = self._ledger.live_slots()
+        demands = [_demand(pulse, self._window_per_slot * max(1, live_slots)) for pulse in active]
+        wanted = admissions(demands, live_slots=live_slots, window_per_slot=self._window_per_slot)
+        room = _ADMITTED_AT_ONCE
+        for number, count in wanted.items():
+            wanted[number] = min(count, room)
+            room -= wanted[number]
+        return wanted
+
+    def _advance(self, pulse: Pulse, admitted: int, report: TickReport) -> None:
         if pulse.state is SubmissionState.SCANNING:
-            if pulse.scans_open == 0:
-                self._plan(pulse.submission_id)
+            if pulse.scans_open == 0 and self._plan(pulse.submission_id):
                 report.planned.append(pulse.submission_id)
             return
         if all(state in SONG_ENDS for state, count in pulse.songs.items() if count):
@@ -127,23 +160,69 @@ class Reconciler:
             self._ledger.finish_submission(pulse.submission_id)
             report.finished.append(pulse.submission_id)
             return
-        report.admitted += room.admit(pulse)
+        if pulse.songs_held and not self._attended:
+            report.failed_held += self._ledger.fail_held(pulse.submission_id)
+        report.admitted += self._ledger.admit_songs(pulse.submission_id, admitted)
         if pulse.songs.get(SongState.DRAWING, 0):
             report.drawn += self._draw(pulse.submission_id)
 
-    def _plan(self, submission_id: int) -> None:
+    def _plan(self, submission_id: int) -> bool:
+        """Go on with the plan of a submission; whether it is whole. A fault, or another leader, begins it anew."""
+        state = None
+        steps = self._plans.pop(submission_id, None) or self._plan_steps(submission_id)
+        with _uncollected():
+            for done, state in enumerate(steps, start=1):
+                late = done >= _PIECES_AT_LEAST and time.monotonic() > self._pieces_until
+                if late and state is SubmissionState.SCANNING:
+                    self._plans[submission_id] = steps
+                    return False
+        gc.unfreeze()
+        _log.info("planned", extra={"submission": submission_id, "state": None if state is None else state.value})
+        return True
+
+    def _plan_steps(self, submission_id: int) -> Iterator[SubmissionState]:
+        """Choose the songs of a submission piece by piece; yields its state after each."""
         submission = self._ledger.submission(submission_id)
-        selection = select_songs(submission.plan, self._ledger.scanned_files(submission_id))
-        state = self._ledger.plan_submission(submission_id, selection.chosen, selection.rejected)
-        _log.info("planned", extra={"submission": submission_id, "songs": len(selection.chosen), "state": state.value})
+        files: list[ScannedFile] = []
+        while some := self._ledger.scanned_files(
+            submission_id, after=files[-1][0] if files else 0, limit=_FILES_AT_ONCE
+        ):
+            files += some
+            yield submission.state
+        selection = Selection([], [])
+        for found in select_by_steps(submission.plan, files):
+            selection = found or selection
+            yield submission.state
+        files.clear()
+        yield from self._ledger.plan_by_steps(submission_id, selection.chosen, selection.rejected)
 
     def _draw(self, submission_id: int) -> int:
         submission = self._ledger.submission(submission_id)
         facts = _facts(submission)
-        songs = self._ledger.undrawn_songs(submission_id, _DRAWN_AT_ONCE)
-        return sum(
-            self._ledger.draw_song(song.song_id, draw_stems(submission.plan, facts, song.split)) for song in songs
-        )
+        count = 0
+        while songs := self._ledger.undrawn_songs(submission_id, DRAWN_TOGETHER):
+            count += self._ledger.draw_songs(
+                [(song.song_id, draw_stems(submission.plan, facts, song.split)) for song in songs]
+            )
+            if len(songs) < DRAWN_TOGETHER or time.monotonic() > self._pieces_until:
+                break
+        return count
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector from looking through millions of facts again and again: five sixths of a large plan's time.
+
+    They hold no cycles, and go when nobody names them any more.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 def _facts(submission: Submission) -> EngineFacts:
@@ -154,34 +233,10 @@ def _facts(submission: Submission) -> EngineFacts:
     return submission.engine_facts
 
 
-class _Room:
-    """The room in the admission window, shared by all submissions, the oldest first."""
-
-    def __init__(self, ledger: Ledger, pulses: list[Pulse], window_per_slot: int) -> None:
-        self._ledger = ledger
-        self._window_per_slot = window_per_slot
-        self._open = sum(_open_songs(pulse) for pulse in pulses)
-        self._live_slots: int | None = None
-
-    def admit(self, pulse: Pulse) -> int:
-        """Open as many songs of a submission as there is room for; returns how many."""
-        planned = pulse.songs.get(SongState.PLANNED, 0)
-        if not planned:
-            return 0
-        if self._live_slots is None:
-            self._live_slots = self._ledger.live_slots()
-        wanted = songs_to_admit(
-            open_songs=self._open,
-            planned_songs=planned,
-            live_slots=self._live_slots,
-            window_per_slot=self._window_per_slot,
-        )
-        admitted = self._ledger.admit_songs(pulse.submission_id, wanted)
-        self._open += admitted
-        return admitted
-
-
-def _open_songs(pulse: Pulse) -> int:
-    return sum(
+def _demand(pulse: Pulse, window: int) -> Demand:
+    opened = sum(
         count for state, count in pulse.songs.items() if state not in SONG_ENDS and state is not SongState.PLANNED
     )
+    # Songs that wait for a person take no room from the others; one window more of them when there are no others.
+    room = pulse.songs_held if pulse.songs_held < opened else min(pulse.songs_held, window)
+    return Demand(pulse.submission_id, opened - room, pulse.songs.get(SongState.PLANNED, 0), pulse.priority)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from farm.config import Settings
 from farm.ledger import Ledger
 from farm.scheduling.doorbell import Doorbell
+from farm.scheduling.metrics import Monitor
 from farm.scheduling.reconciler import Reconciler
 from schemas.errors import FarmError, ServiceError
 
@@ -26,16 +28,33 @@ def serve(ledger: Ledger, settings: Settings, *, finish: Callable[[int], None], 
     doorbell = Doorbell(settings.broker_url)
     doorbell.check()
     reconciler = Reconciler(
-        ledger, finish=finish, slot_timeout_s=settings.slot_timeout_s, window_per_slot=settings.window_per_slot
+        ledger,
+        finish=finish,
+        slot_timeout_s=settings.slot_timeout_s,
+        window_per_slot=settings.window_per_slot,
+        attended=True,
     )
+    monitor = Monitor(ledger, doorbell.depths)
+    if settings.metrics_port:
+        monitor.start(settings.metrics_address, settings.metrics_port)
     _log.info("scheduler is up")
-    while not stop.is_set():
-        try:
-            reconciler.tick()
-            _ring(ledger, doorbell, settings.quiet_s)
-        except FarmError as error:
-            _log.error("this look failed; the next one tries again", extra={"error": str(error)})
-        stop.wait(settings.tick_s)
+    try:
+        while not stop.is_set():
+            _look(ledger, reconciler, doorbell, monitor, settings.quiet_s)
+            stop.wait(settings.tick_s)
+    finally:
+        monitor.stop()
+
+
+def _look(ledger: Ledger, reconciler: Reconciler, doorbell: Doorbell, monitor: Monitor, quiet_s: float) -> None:
+    began = time.monotonic()
+    try:
+        report = reconciler.tick()
+        monitor.tick(report, time.monotonic() - began)
+        _ring(ledger, doorbell, quiet_s)
+    except FarmError as error:
+        monitor.tick_failed()
+        _log.error("this look failed; the next one tries again: %s", error)
 
 
 def _ring(ledger: Ledger, doorbell: Doorbell, quiet_s: float) -> None:
