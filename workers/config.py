@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -21,3 +23,47 @@ class WorkerSettings(BaseSettings):
     batch: Annotated[int, Field(ge=1, le=256)] = 16
     #: Path of libfluidsynth; left out, the one in the pygame-ce wheel, else the system's.
     fluidsynth: str | None = None
+    #: Name of this host in the ledger; left out, the system's.
+    host: str | None = None
+    #: Where a host keeps what it could not tell the ledger, and its log.
+    home: Path = Path("~/.stemfarm")
+    #: Folder of the hosts' logs, one file of JSON lines for each host; left out, `logs` in FARM_HOME.
+    log_dir: Path | None = None
+    #: An engine process is replaced after so many stems.
+    engine_renders: Annotated[int, Field(ge=1)] = 500
+    #: ... or when it has grown by so much since it loaded its patch, megabytes.
+    engine_growth_mb: Annotated[float, Field(gt=0)] = 512.0
+    #: An engine process is ended above this, megabytes.
+    engine_memory_mb: Annotated[float, Field(gt=0)] = 4096.0
+    #: Longest load of a patch.
+    engine_load_s: Annotated[float, Field(gt=0)] = 120.0
+    #: No render is cut off before this; beyond it, at ten times what is expected.
+    engine_render_s: Annotated[float, Field(gt=0)] = 30.0
+    #: Longest time without a sign of progress in a render.
+    engine_silence_s: Annotated[float, Field(gt=0)] = 20.0
+    #: Seconds of sounding audio that no engine renders in one second: what comes faster was never played.
+    engine_max_speed: Annotated[float, Field(gt=0)] = 50_000.0
+    #: Folder of this host's copies of what an object store holds, bounded and emptied; left out, `cache` in FARM_HOME.
+    cache: Path | None = None
+    #: What these copies may take, GB.
+    cache_gb: Annotated[float, Field(gt=0)] = 8.0
+
+    @property
+    def host_name(self) -> str:
+        """Name of this host in the ledger."""
+        return self.host or socket.gethostname()
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the log of this host is."""
+        return (self.log_dir or self.home / "logs").expanduser()
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where the copies of what an object store holds are."""
+        return (self.cache or self.home / "cache").expanduser()
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where messages for an absent ledger are kept."""
+        return (self.home / "spool").expanduser()

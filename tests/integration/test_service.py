@@ -46,7 +46,7 @@ def service(folder: Path, ledger_url: str, workers: int) -> Iterator[Running]:
     """Start broker, scheduler and workers; everything is ended by its pid."""
     with Broker(folder / "broker") as broker, ExitStack() as stack:
         env = {
-            "FARM_LEDGER_URL": ledger_url, "FARM_BROKER_URL": broker.url,
+            "FARM_LEDGER_URL": ledger_url, "FARM_BROKER_URL": broker.url, "FARM_HOME": str(folder / "home"),
             "FARM_HEARTBEAT_S": "1", "FARM_SLOT_TIMEOUT_S": "6", "FARM_TICK_S": "0.2", "FARM_QUIET_S": "3",
         }  # fmt: skip
         parts = {"scheduler": start("scheduler", log=folder / "scheduler.log", env=env)}

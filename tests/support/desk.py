@@ -17,7 +17,7 @@ from schemas.job import RenderJob
 from schemas.patch import AssetRef, Patch
 from tests.support.midi import note, song
 from workers.engines import client
-from workers.engines.client import EngineProcess
+from workers.engines.client import EngineProcess, Recycled
 from workers.engines.clocks import Limits
 
 ROOT = Path(client.__file__).parents[2]
@@ -33,11 +33,12 @@ class Desk:
         self.midi = folder / "a.mid"
         self.part = folder / "a.part"
         self.midi.write_bytes(MIDI)
+        self.recycled: list[Recycled] = []  #: of all processes, in order
         self._processes: list[EngineProcess] = []
 
     def process(self, engine: str = "tests.support.engines:Misbehaving", **limits: Any) -> EngineProcess:
         merged = Limits(**{**PATIENT.__dict__, **limits})
-        process = EngineProcess(engine, limits=merged)
+        process = EngineProcess(engine, limits=merged, on_recycle=self.recycled.append)
         self._processes.append(process)
         return process
 
@@ -52,6 +53,11 @@ class Desk:
         with pytest.raises(EngineError) as caught:
             self.render(process, program)
         return caught.value
+
+    @property
+    def causes(self) -> list[str]:
+        """Why processes were replaced."""
+        return [seen.cause.value for seen in self.recycled]
 
     def close(self) -> None:
         for process in self._processes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -97,6 +98,7 @@ class Misbehaving(Engine):
 
     name = "misbehaving"
     PLAYS, CRASHES, HANGS, STOPS, RAISES, EATS_MEMORY, PRINTS, HANGS_IN_LOAD, LEAKS, TALKS_AND_DIES = range(10)
+    HANGS_UP, LEAVES_A_CHILD = 10, 11
 
     def __init__(self, library: str | None = None) -> None:
         super().__init__(library)
@@ -145,6 +147,16 @@ class Misbehaving(Engine):
             sys.stdout.write("noise\n")
         elif program == self.LEAKS:
             self._leak.append(bytes(bytearray(os.urandom(4096) * 25_000)))
-        elif program == self.TALKS_AND_DIES:
+        else:
+            self._leave(program)
+
+    def _leave(self, program: int) -> None:
+        if program == self.TALKS_AND_DIES:
             os.write(2, b"the bow has snapped\n")
             os._exit(3)
+        elif program == self.HANGS_UP:
+            os.closerange(3, 64)  # the pipe of the protocol among them
+            time.sleep(60)
+        elif program == self.LEAVES_A_CHILD:
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(15)"], start_new_session=True)
+            os._exit(4)

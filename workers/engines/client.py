@@ -10,33 +10,46 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psutil
 
 from schemas.errors import EngineError
 from schemas.job import RenderJob
 from schemas.result import EngineReport, RenderCost, StemMeasurement
-from schemas.states import FailureReason
-from workers.engines.clocks import Limits, Progress, next_check_s, overdue, too_fast, wants_recycling
+from schemas.states import FailureReason, RecycleCause
+from workers.engines.clocks import (
+    Limits,
+    Progress,
+    cause_of_end,
+    next_check_s,
+    overdue,
+    recycle_cause,
+    too_fast,
+    wants_recycling,
+)
+from workers.engines.pipes import LastWords, Lines, close_pipe, engine_environment, pipe_of
 
 _log = logging.getLogger(__name__)
 
 _MODULE: Final = "workers.engines.process"
-#: The folder that holds the package `workers`: the child finds it wherever it is started.
-_ROOT: Final = Path(__file__).resolve().parents[2]
 #: How often memory is looked at while the process works.
 _LOOK_EVERY_S: Final = 0.5
 _END_GRACE_S: Final = 2.0
-_READ_BYTES: Final = 1 << 16
+#: How long a killed process may take to be gone. One that hangs inside the system (a dead network drive) cannot be ended
+#: by anybody; the slot goes on without it.
+_KILL_GRACE_S: Final = 10.0
+#: How long a dead process's last words are waited for: what it has started may hold the pipe open for ever.
+_WORDS_S: Final = 0.5
 _MB: Final = 1e6
+_VMSTAT: Final = Path("/proc/vmstat")
 
 #: Failures after which the process still is what it was; after any other a fresh one takes the next job.
 _HARMLESS: Final = frozenset(
-    {FailureReason.UNREADABLE, FailureReason.DISK_FULL, FailureReason.STORE_DAMAGED, FailureReason.MISSING_ASSET}
+    map(FailureReason, ("unreadable", "disk_full", "store_damaged", "missing_asset", "no_licence"))
 )
 
 
@@ -49,6 +62,16 @@ class RenderOutcome(NamedTuple):
     cost: RenderCost
 
 
+class Recycled(NamedTuple):
+    """The end of an engine process that others will not see again."""
+
+    cause: RecycleCause
+    detail: str
+    load_key: str | None  #: what it had loaded
+    renders: int
+    pid: int
+
+
 class EngineProcess:
     """One engine in a process of its own, started with the first job and again whenever it was ended.
 
@@ -59,12 +82,21 @@ class EngineProcess:
         engine: name of the engine, or `module:Class`.
         library: path of the engine's native library; None searches.
         limits: what the process may take.
+        on_recycle: told of every process that was replaced, with the cause; not of the last one's orderly end.
     """
 
-    def __init__(self, engine: str = "fluidsynth", *, library: str | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        engine: str = "fluidsynth",
+        *,
+        library: str | None = None,
+        limits: Limits | None = None,
+        on_recycle: Callable[[Recycled], None] | None = None,
+    ) -> None:
         self._engine = engine
         self._library = library
         self._limits = limits or Limits()
+        self._on_recycle = on_recycle
         self._child: _Child | None = None
         self._aborted = False
 
@@ -94,25 +126,38 @@ class EngineProcess:
         try:
             outcome = child.render(job, midi_path, part_path)
         except EngineError as error:
-            if FailureReason(error.cause) not in _HARMLESS:
-                self.recycle(error.cause)
+            if self._aborted:
+                self._end(child)
+                raise _told_to_stop() from error
+            reason = FailureReason(error.cause)
+            if reason not in _HARMLESS:
+                self.recycle(recycle_cause(reason), error.message)
             raise
-        except BaseException:
-            self.recycle("interrupted")
+        except BaseException as error:
+            self.recycle(RecycleCause.INTERRUPTED, type(error).__name__)
             raise
-        reason = wants_recycling(
+        due = wants_recycling(
             self._limits, renders=child.renders, rss_mb=outcome.cost.rss_mb, loaded_rss_mb=child.loaded_rss_mb
         )
-        if reason is not None:
-            self.recycle(reason)
+        if due is not None:
+            self.recycle(*due)
         return outcome
 
-    def recycle(self, reason: str) -> None:
+    def freshen(self, detail: str) -> None:
+        """Make sure that the next job gets a process that has rendered nothing yet."""
+        if self._child is not None and self._child.renders:
+            self.recycle(RecycleCause.RETRY, detail)
+
+    def recycle(self, cause: RecycleCause, detail: str) -> None:
         """End the process; the next job gets a fresh one."""
-        child, self._child = self._child, None
-        if child is not None:
-            _log.info("engine process ended", extra={"reason": reason, "renders": child.renders})
-            child.end()
+        child = self._child
+        if child is None:
+            return
+        seen = Recycled(cause, detail, child.warm_key, child.renders, child.process.pid)
+        self._end(child)
+        _log.info("engine process ended", extra=seen._asdict())
+        if self._on_recycle is not None:
+            self._on_recycle(seen)
 
     def abort(self) -> None:
         """End the process now and for good; a render under way fails. Safe in a signal handler."""
@@ -123,14 +168,26 @@ class EngineProcess:
 
     def close(self) -> None:
         """End the process."""
-        self.recycle("closed")
+        if self._child is not None:
+            self._end(self._child)
+
+    def _end(self, child: _Child) -> None:
+        self._child = None
+        child.end()
 
     def _ready(self) -> _Child:
         if self._aborted:
-            raise EngineError("the engine was told to stop", cause=FailureReason.SLOT_LOST)
+            raise _told_to_stop()
+        if self._child is not None and self._child.process.poll() is not None:
+            # No job was under way, so that none is to blame.
+            self.recycle(RecycleCause.FOUND_DEAD, str(self._child.crashed()))
         if self._child is None:
             self._child = _Child(self._engine, self._library, self._limits)
         return self._child
+
+
+def _told_to_stop() -> EngineError:
+    return EngineError("the engine was told to stop", cause=FailureReason.SLOT_LOST)
 
 
 class _Child:
@@ -153,12 +210,13 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env=_environment(),
+            env=engine_environment(),
             start_new_session=True,
         )
-        self._replies = _Lines(_pipe(self.process.stdout))
-        self._said = _Lines(_pipe(self.process.stderr))
-        self._last_words: deque[str] = deque(maxlen=5)
+        self._memory_kills = _memory_kills()
+        self._replies = Lines(pipe_of(self.process.stdout))
+        self._said = Lines(pipe_of(self.process.stderr))
+        self._last_words = LastWords(self._said)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._replies.pipe, selectors.EVENT_READ, self._replies)
         self._selector.register(self._said.pipe, selectors.EVENT_READ, self._said)
@@ -197,15 +255,22 @@ class _Child:
 
     def end(self) -> None:
         """Ask the process to leave (or kill it, when it is at work or does not hear), and wait for its end."""
-        _close(self.process.stdin)
+        close_pipe(self.process.stdin)
         try:
             self.process.wait(0.0 if self._busy else _END_GRACE_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            self.process.wait()
+            self._wait_for_end()
         self._selector.close()
-        _close(self.process.stdout)
-        _close(self.process.stderr)
+        close_pipe(self.process.stdout)
+        close_pipe(self.process.stderr)
+
+    def _wait_for_end(self) -> int | None:
+        try:
+            return self.process.wait(_KILL_GRACE_S)
+        except subprocess.TimeoutExpired:
+            _log.error("an engine process hangs inside the system and cannot be ended", extra={"pid": self.process.pid})
+            return None
 
     def _load_s(self, seconds: float) -> float:
         """Return what the load took, the start of the process included where this was its first job."""
@@ -214,13 +279,13 @@ class _Child:
         return self._progress.loaded_s - self._started_s
 
     def _send(self, request: dict[str, Any]) -> None:
-        stdin = _pipe(self.process.stdin)
+        stdin = pipe_of(self.process.stdin)
         data = memoryview(json.dumps(request).encode() + b"\n")
         try:
             while data:
                 data = data[stdin.write(data) or 0 :]
         except BrokenPipeError:
-            raise self._crashed() from None
+            raise self.crashed() from None
 
     def _await(self, event: str, *, rate_hz: int = 1) -> dict[str, Any]:
         """Read messages until `event` comes, watching the clocks."""
@@ -246,16 +311,15 @@ class _Child:
             for key, _ in self._selector.select(wait_s):
                 self._read(key.data)
             if self._replies.ended and not self._replies.pending:
-                raise self._crashed()
+                raise self.crashed()
             if not self._replies.pending:
                 self._check_clocks()
 
-    def _read(self, lines: _Lines) -> None:
+    def _read(self, lines: Lines) -> None:
         if not lines.read():
             self._selector.unregister(lines.pipe)
         if lines is self._said:
-            while (line := lines.pop()) is not None:
-                self._last_words.append(line.decode(errors="replace").strip())
+            self._last_words.take()
 
     def _check_clocks(self) -> None:
         cause = overdue(self._limits, self._progress, time.monotonic())
@@ -277,19 +341,37 @@ class _Child:
                 cause=FailureReason.TOO_FAST,
             )
 
-    def _crashed(self) -> EngineError:
+    def crashed(self) -> EngineError:
         """Describe the end of the process, with its last words."""
-        self.kill()
-        code = self.process.wait()
-        while self._said.read():
-            pass
-        while (line := self._said.pop()) is not None:
-            self._last_words.append(line.decode(errors="replace").strip())
+        ended = self._has_ended()
+        self.kill()  # what it has started, too
+        code = self._wait_for_end()
+        self._hear_the_rest()
+        if code is None or not ended:
+            return EngineError("the engine process closed its pipe and went on", cause=FailureReason.ENGINE_CRASH)
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        words = "; ".join(word for word in self._last_words if word)
+        words = str(self._last_words)
         return EngineError(
-            f"the engine process ended with {how}" + (f": {words}" if words else ""), cause=FailureReason.ENGINE_CRASH
+            f"the engine process ended with {how}" + (f": {words}" if words else ""),
+            cause=cause_of_end(code, memory_kills=_memory_kills() - self._memory_kills),
         )
+
+    def _has_ended(self) -> bool:
+        """Whether the process, whose pipe is closed, comes to its end by itself; it is not reaped, so keeps its id."""
+        deadline = time.monotonic() + _END_GRACE_S
+        while self.process.returncode is None and not _is_zombie(self._rss):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def _hear_the_rest(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._said.pipe, selectors.EVENT_READ)
+            deadline = time.monotonic() + _WORDS_S
+            while selector.select(max(0.0, deadline - time.monotonic())) and self._said.read():
+                pass
+        self._last_words.take()
 
     def _rss_mb(self) -> float:
         try:
@@ -298,53 +380,17 @@ class _Child:
             return 0.0
 
 
-class _Lines:
-    """Cuts what comes through a pipe into lines."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self.pipe = pipe
-        self.ended = False
-        self._buffer = bytearray()
-
-    @property
-    def pending(self) -> bool:
-        """Whether a whole line is waiting."""
-        return b"\n" in self._buffer
-
-    def read(self) -> bool:
-        """Read what is there, waiting if nothing is; returns False at the end of the pipe."""
-        data = os.read(self.pipe.fileno(), _READ_BYTES)
-        self._buffer += data
-        self.ended = not data
-        return bool(data)
-
-    def pop(self) -> bytes | None:
-        """Take the next whole line, or None."""
-        line, newline, rest = self._buffer.partition(b"\n")
-        if not newline:
-            return None
-        self._buffer = rest
-        return bytes(line)
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:
-        raise EngineError("the engine process has no pipe", cause=FailureReason.ENGINE_CRASH)
-    return stream
-
-
-def _close(stream: IO[bytes] | None) -> None:
-    if stream is not None:
-        with suppress(BrokenPipeError):
-            stream.close()
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment of an engine process: one thread per library, and this package on its path."""
-    path = os.environ.get("PYTHONPATH")
-    return {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(_ROOT), *([path] if path else [])]),
-    }
+def _memory_kills() -> int:
+    """Return how many processes the system has killed for want of memory since it started; 0 where it does not say."""
+    try:
+        text = _VMSTAT.read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill ")), 0)

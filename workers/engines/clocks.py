@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
+from typing import Final
 
-from schemas.states import FailureReason
+from schemas.states import FailureReason, RecycleCause
+
+#: Signals that reach a process from outside only: a person, a service manager, the system when memory is short.
+_FROM_OUTSIDE: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+
+_RECYCLE_CAUSES: Final = {
+    FailureReason.ENGINE_CRASH: RecycleCause.CRASH,
+    FailureReason.ENGINE_KILLED: RecycleCause.KILLED,
+    FailureReason.LOAD_TIMEOUT: RecycleCause.LOAD_TIMEOUT,
+    FailureReason.RENDER_TIMEOUT: RecycleCause.RENDER_TIMEOUT,
+    FailureReason.NO_PROGRESS: RecycleCause.NO_PROGRESS,
+    FailureReason.TOO_FAST: RecycleCause.TOO_FAST,
+    FailureReason.OUT_OF_MEMORY: RecycleCause.OUT_OF_MEMORY,
+}
 
 
 @dataclass(frozen=True)
@@ -69,10 +84,34 @@ def too_fast(limits: Limits, sounding_s: float, render_s: float) -> bool:
     return sounding_s >= 1.0 and sounding_s > limits.max_speed * render_s
 
 
-def wants_recycling(limits: Limits, *, renders: int, rss_mb: float, loaded_rss_mb: float) -> str | None:
-    """Return why a process should be replaced before its next render, or None."""
+def wants_recycling(
+    limits: Limits, *, renders: int, rss_mb: float, loaded_rss_mb: float
+) -> tuple[RecycleCause, str] | None:
+    """Return why a process should be replaced before its next render, and that in words, or None."""
     if renders >= limits.renders:
-        return f"{renders} renders"
+        return RecycleCause.RENDERS, f"{renders} renders"
     if rss_mb - loaded_rss_mb > limits.growth_mb:
-        return f"grown from {loaded_rss_mb:.0f} to {rss_mb:.0f} MB"
+        return RecycleCause.GROWTH, f"grown from {loaded_rss_mb:.0f} to {rss_mb:.0f} MB"
     return None
+
+
+def cause_of_end(exit_code: int, *, memory_kills: int) -> FailureReason:
+    """Return what it means that an engine process has ended by itself.
+
+    What a program does to itself (a fault, an abort, an exit) is held against the stem; a signal that only others send
+    is not, or a person who kills an engine twice would make a stem fail for good.
+
+    Args:
+        exit_code: as `subprocess` gives it, negative for a signal.
+        memory_kills: processes that the system killed for want of memory while this one lived.
+    """
+    if exit_code == -signal.SIGKILL and memory_kills > 0:
+        return FailureReason.OUT_OF_MEMORY
+    if -exit_code in _FROM_OUTSIDE:
+        return FailureReason.ENGINE_KILLED
+    return FailureReason.ENGINE_CRASH
+
+
+def recycle_cause(reason: FailureReason) -> RecycleCause:
+    """Return the cause under which an engine process is replaced after a failure."""
+    return _RECYCLE_CAUSES.get(reason, RecycleCause.ENGINE_FAILED)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from schemas.annotation import SongAnnotation
 from schemas.dataset import FileRecord, TrackRecord
 from schemas.errors import DiskFullError, StoreError
+from schemas.song import SongSpec
 from workers.audio.files import disk_errors
 from workers.publishing.layouts import layout_named
 from workers.publishing.layouts.base import TrackContents
@@ -77,7 +79,6 @@ def write_documents(folder: Path, documents: Mapping[str, bytes]) -> None:
 
 def track_record(contents: TrackContents, documents: Mapping[str, bytes]) -> TrackRecord:
     """Return the song's line of the manifest; its files are sorted by path."""
-    annotation = contents.annotation
     files = [
         *contents.mix.files,
         *(
@@ -85,10 +86,15 @@ def track_record(contents: TrackContents, documents: Mapping[str, bytes]) -> Tra
             for path, data in documents.items()
         ),
     ]
+    return record_of(contents.song, contents.annotation, files)
+
+
+def record_of(song: SongSpec, annotation: SongAnnotation, files: Iterable[FileRecord]) -> TrackRecord:
+    """Return the line of the manifest of a song whose folder holds `files`."""
     return TrackRecord(
         track=annotation.track,
-        song_sha256=contents.song.song_hash,
-        source=contents.song.source,
+        song_sha256=song.song_hash,
+        source=song.source,
         duration_s=annotation.duration_s,
         stems=len(annotation.stems),
         notes=sum(len(stem.notes.pitch) for stem in annotation.stems),

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable
 
 from farm.ledger import Ledger, TaskRef
-from schemas.errors import DiskFullError, FarmError, StoreError
+from schemas.errors import DiskFullError, FarmError, StoreAwayError, StoreError
 from schemas.states import FailureReason, TaskKind
 from workers.config import WorkerSettings
 from workers.tasks import annotate, mix, probe, publish, scan, split
+from workers.tasks.mending import mend_song
 
 _log = logging.getLogger(__name__)
 
@@ -34,11 +35,17 @@ def run_task(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     except DiskFullError as error:
         ledger.fail_task(task, FailureReason.DISK_FULL, str(error), infra=True)
         raise
-    except StoreError as error:
-        ledger.fail_task(task, FailureReason.STORE_DAMAGED, str(error), infra=True)
+    except (StoreError, StoreAwayError) as error:
+        _log.warning("task lost", extra={"task": task.kind.value, "reason": error.reason})
+        if task.song_id is not None and isinstance(error, StoreError):
+            mend_song(ledger, task.song_id, settings)
+        ledger.fail_task(task, reason_of(error), str(error), infra=True)
     except FarmError as error:
         _log.warning("task failed", extra={"task": task.kind.value, "reason": error.reason})
         ledger.fail_task(task, reason_of(error), str(error), infra=False)
+    except Exception as error:  # noqa: BLE001  what nobody foresaw is named too, and not taken for a lost slot
+        _log.exception("task broke", extra={"task": task.kind.value})
+        ledger.fail_task(task, FailureReason.TASK_FAILED, f"{type(error).__name__}: {error}", infra=False)
 
 
 def reason_of(error: FarmError) -> FailureReason:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from farm.ledger import Ledger, SongWork, TaskRef
 from schemas.base import canonical_json
 from schemas.dataset import ANNOTATION
@@ -11,7 +9,7 @@ from schemas.errors import LedgerError
 from workers.annotating.song import RenderedStem, annotate_song
 from workers.config import WorkerSettings
 from workers.publishing.publish import write_documents
-from workers.store import Store
+from workers.store import Store, open_store
 from workers.tasks.staging import staging_folder
 
 
@@ -26,19 +24,18 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     annotation = annotate_song(
         work.song,
         work.split,
-        rendered_stems(work),
+        rendered_stems(work, open_store(work.store_root, settings)),
         mix=work.mix,
         plan=work.plan,
         facts=work.engine,
-        source_midi=Store(Path(work.store_root)).get_midi(work.song.song_hash),
+        source_midi=open_store(work.store_root, settings).get_midi(work.song.song_hash),
     )
     write_documents(staging_folder(work), {ANNOTATION: canonical_json(annotation).encode()})
     ledger.complete_annotate(task)
 
 
-def rendered_stems(work: SongWork) -> list[RenderedStem]:
+def rendered_stems(work: SongWork, store: Store) -> list[RenderedStem]:
     """Return one entry per part: the render's result, or None where the stem was dropped."""
-    store = Store(Path(work.store_root))
     results = {stem.part.name: stem.result for stem in work.stems}
     return [
         RenderedStem(part, store.get_midi(part.midi_sha256), work.jobs[part.name].patch, results.get(part.name))

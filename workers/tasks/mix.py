@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from pathlib import Path
 
 from farm.ledger import Ledger, SongWork, StemWork, TaskRef
 from schemas.errors import StoreError
 from workers.config import WorkerSettings
 from workers.mixing.mix import StemInput, mix_song
-from workers.store import Store
+from workers.store import Store, open_store
 from workers.tasks.staging import staged
 
 
 def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     """Mix one song; stems whose files are lost or damaged are rendered anew first."""
     work = ledger.song_for(task)
-    store = Store(Path(work.store_root))
+    store = open_store(work.store_root, settings)
     lost = [stem for stem in work.stems if not _is_sound(store, stem)]
     if lost:
         ledger.return_stems(task, [stem.stem_id for stem in lost], "its file in the store is lost or damaged")

@@ -5,9 +5,14 @@ from __future__ import annotations
 from farm.ledger import Ledger, TaskRef
 from workers.config import WorkerSettings
 from workers.probing import probe
+from workers.store import open_store
 
 
 def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
-    """Probe this host and record what was found for the whole submission."""
-    plan = ledger.submission(task.submission_id).plan
-    ledger.complete_probe(task, probe(plan.engine, library=settings.fluidsynth))
+    """Probe this host and record what was found for the whole submission.
+
+    The store is tried too: what is wrong with it is said once, before a song fails of it.
+    """
+    submission = ledger.submission(task.submission_id)
+    open_store(submission.store_root, settings).check()
+    ledger.complete_probe(task, probe(submission.plan.engine, library=settings.fluidsynth))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from farm.ledger import Ledger, SongWork, TaskRef
 from schemas.annotation import SongAnnotation
 from schemas.dataset import ANNOTATION
@@ -12,7 +10,7 @@ from workers.annotating.jams import jams_text
 from workers.config import WorkerSettings
 from workers.publishing.layouts.base import TrackContents
 from workers.publishing.publish import publish_song
-from workers.store import Store
+from workers.store import Kind, Store, open_store
 from workers.tasks.staging import staging_folder, track_folder
 
 
@@ -26,7 +24,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     if annotated is None:
         ledger.return_song(task, "its annotation is gone")
         return
-    store = Store(Path(work.store_root))
+    store = open_store(work.store_root, settings)
     annotation = SongAnnotation.model_validate_json(annotated.read_bytes())
     contents = TrackContents(
         song=work.song,
@@ -43,8 +41,11 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
 
 
 def _empty(ledger: Ledger, store: Store, work: SongWork) -> None:
-    """Remove the song's raw stems from the store, but for those that an unfinished song still needs."""
+    """Remove the song's raw stems and its MIDI from the store, but for what an unfinished song still needs."""
     needed = ledger.specs_in_use(work.song_id)
     for stem in work.stems:
         if stem.job.spec_hash not in needed:
             store.drop_stem(stem.job.spec_hash)
+    midi = {work.song.song_hash, *(part.midi_sha256 for part in work.parts)}
+    for name in sorted(midi - ledger.midi_in_use(work.song_id)):
+        store.remove(Kind.MIDI, name)

@@ -10,12 +10,21 @@ from schemas.errors import MidiError
 from schemas.states import FailureReason
 from workers.config import WorkerSettings
 from workers.midi.split import split_song
-from workers.store import Store
+from workers.publishing.recognise import recognise
+from workers.store import open_store
+from workers.tasks.staging import track_folder
 
 
 def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
-    """Split one song; its source file is kept in the store too, so that later edits of the source change nothing."""
+    """Split one song, unless it is found published.
+
+    Its source file is kept in the store too, so that later edits of the source change nothing.
+    """
     job = ledger.song_for(task)
+    record = recognise(track_folder(job), job.song, job.plan, job.engine)
+    if record is not None:
+        ledger.recognise(task, record)
+        return
     source = Path(job.source_root) / job.song.source
     try:
         data = source.read_bytes()
@@ -26,7 +35,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         ledger.fail_task(task, FailureReason.SOURCE_CHANGED, detail, infra=False)
         return
     result, stems = split_song(data)
-    store = Store(Path(job.store_root))
+    store = open_store(job.store_root, settings)
     store.put_midi(data)
     for midi in stems.values():
         store.put_midi(midi)

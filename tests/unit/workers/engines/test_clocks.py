@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from schemas.states import FailureReason as F
-from workers.engines.clocks import Limits, Progress, next_check_s, overdue, render_limit_s, too_fast, wants_recycling
+from schemas.states import RecycleCause as C
+from workers.engines.clocks import (
+    Limits,
+    Progress,
+    cause_of_end,
+    next_check_s,
+    overdue,
+    recycle_cause,
+    render_limit_s,
+    too_fast,
+    wants_recycling,
+)
 
 LIMITS = Limits(
     load_s=10,
@@ -51,7 +64,48 @@ def test_sound_that_comes_too_fast_was_never_played(sounding_s: float, render_s:
 
 
 @pytest.mark.parametrize(
-    ("renders", "rss_mb", "reason"), [(1, 150, None), (3, 150, "3 renders"), (1, 251, "grown from 150 to 251 MB")]
+    ("renders", "rss_mb", "due"),
+    [
+        (1, 150, None),
+        (2, 250, None),
+        (3, 150, (C.RENDERS, "3 renders")),
+        (1, 251, (C.GROWTH, "grown from 150 to 251 MB")),
+        (9, 999, (C.RENDERS, "9 renders")),
+    ],
 )
-def test_a_process_is_replaced_when_it_is_old_or_has_grown(renders: int, rss_mb: float, reason: str | None) -> None:
-    assert wants_recycling(LIMITS, renders=renders, rss_mb=rss_mb, loaded_rss_mb=150) == reason
+def test_a_process_is_replaced_when_it_is_old_or_has_grown(
+    renders: int, rss_mb: float, due: tuple[C, str] | None
+) -> None:
+    assert wants_recycling(LIMITS, renders=renders, rss_mb=rss_mb, loaded_rss_mb=150) == due
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "memory_kills", "cause"),
+    [
+        (0, 0, F.ENGINE_CRASH),
+        (3, 0, F.ENGINE_CRASH),
+        (-signal.SIGSEGV, 0, F.ENGINE_CRASH),
+        (-signal.SIGABRT, 0, F.ENGINE_CRASH),
+        (-signal.SIGBUS, 1, F.ENGINE_CRASH),
+        (-signal.SIGILL, 0, F.ENGINE_CRASH),
+        (-signal.SIGFPE, 0, F.ENGINE_CRASH),
+        (-signal.SIGKILL, 0, F.ENGINE_KILLED),
+        (-signal.SIGKILL, 1, F.OUT_OF_MEMORY),
+        (-signal.SIGTERM, 0, F.ENGINE_KILLED),
+        (-signal.SIGTERM, 1, F.ENGINE_KILLED),
+        (-signal.SIGHUP, 0, F.ENGINE_KILLED),
+    ],
+)
+def test_what_a_process_does_to_itself_counts_and_what_others_do_to_it_does_not(
+    exit_code: int, memory_kills: int, cause: F
+) -> None:
+    assert cause_of_end(exit_code, memory_kills=memory_kills) == cause
+
+
+def test_every_clock_has_its_cause_and_every_other_failure_is_the_engines() -> None:
+    clocks = (F.LOAD_TIMEOUT, F.RENDER_TIMEOUT, F.NO_PROGRESS, F.TOO_FAST, F.OUT_OF_MEMORY)
+    assert [recycle_cause(reason).value for reason in clocks] == [reason.value for reason in clocks]
+    assert recycle_cause(F.ENGINE_CRASH) is C.CRASH
+    assert recycle_cause(F.ENGINE_KILLED) is C.KILLED
+    assert recycle_cause(F.ENGINE_FAILED) is C.ENGINE_FAILED
+    assert recycle_cause(F.ALL_ZERO) is C.ENGINE_FAILED

@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from schemas.errors import EngineError
 from schemas.states import FailureReason as F
+from schemas.states import RecycleCause as C
 from tests.support.desk import MIDI, ROOT, Desk, gone, wait_for, when_running
 from tests.support.engines import Misbehaving, Studio, Tape
 from tests.support.soundfont import SINE, write_soundfont
@@ -85,24 +87,53 @@ def test_it_is_replaced_after_its_number_of_renders(desk: Desk) -> None:
     assert gone(first)
     assert desk.render(process, Misbehaving.PLAYS).cost.cold
     assert process.pid not in (None, first)
+    assert [(seen.cause, seen.detail, seen.renders, seen.pid) for seen in desk.recycled] == [
+        (C.RENDERS, "2 renders", 2, first)
+    ]
+    assert desk.recycled[0].load_key == desk.job(Misbehaving.PLAYS).patch.load_key
 
 
 def test_it_is_replaced_when_it_has_grown(desk: Desk) -> None:
     process = desk.process(growth_mb=50)
     desk.render(process, Misbehaving.PLAYS)
-    assert process.pid is not None
+    assert desk.causes == []
     desk.render(process, Misbehaving.LEAKS)
-    assert process.pid is None
+    assert (process.pid, desk.causes) == (None, [C.GROWTH])
 
 
 def test_it_is_replaced_on_demand(desk: Desk) -> None:
     process = desk.process()
     desk.render(process, Misbehaving.PLAYS)
     pid = process.pid
-    process.recycle("verdict: all_zero")
+    process.recycle(C.VERDICT, "all_zero")
     assert pid is not None
     assert gone(pid)
     assert desk.render(process, Misbehaving.PLAYS).cost.cold
+    process.close()
+    assert desk.causes == [C.VERDICT]
+
+
+def test_a_process_that_has_rendered_nothing_is_fresh_already(desk: Desk) -> None:
+    process = desk.process()
+    process.freshen("nothing to do")
+    process.start()
+    pid = process.pid
+    process.freshen("nothing to do")
+    assert process.pid == pid
+    desk.render(process, Misbehaving.PLAYS)
+    process.freshen("Track00001/S00 failed before")
+    assert process.pid is None
+    assert [(seen.cause, seen.detail) for seen in desk.recycled] == [(C.RETRY, "Track00001/S00 failed before")]
+
+
+def test_an_engine_process_knows_no_password_of_the_farm(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_LEDGER_URL", "postgresql://farm:secret@database/farm")
+    monkeypatch.setenv("FARM_BROKER_URL", "redis://:secret@broker")
+    process = desk.process()
+    process.start()
+    environment = psutil.Process(process.pid).environ()
+    assert [name for name, value in environment.items() if "secret" in value] == []
+    assert environment["OMP_NUM_THREADS"] == "1"
 
 
 # ---------------------------------------------------------------- how it fails
@@ -114,27 +145,31 @@ def test_a_crash_costs_one_job(desk: Desk) -> None:
     error = desk.fails(process, Misbehaving.CRASHES)
     assert error.cause == F.ENGINE_CRASH
     assert "SIGSEGV" in error.message
+    assert desk.causes == [C.CRASH]
+    assert "SIGSEGV" in desk.recycled[0].detail
     assert desk.render(process, Misbehaving.PLAYS).data_hash == before.data_hash
 
 
-def test_a_kill_in_mid_render_costs_one_job(desk: Desk) -> None:
+def test_a_kill_in_mid_render_costs_one_job_that_is_not_to_blame(desk: Desk) -> None:
     process = desk.process()
     thread = when_running(process, desk.part, lambda pid: os.kill(pid, signal.SIGKILL))
     error = desk.fails(process, Misbehaving.HANGS)
     thread.join()
-    assert error.cause == F.ENGINE_CRASH
+    assert error.cause == F.ENGINE_KILLED
     assert "SIGKILL" in error.message
+    assert desk.causes == [C.KILLED]
     assert desk.render(process, Misbehaving.PLAYS).report.notes == 1
 
 
-def test_a_kill_between_two_jobs_costs_at_most_one(desk: Desk) -> None:
+def test_a_kill_between_two_jobs_costs_none(desk: Desk) -> None:
     process = desk.process()
     desk.render(process, Misbehaving.PLAYS)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     wait_for(lambda: process.pid is not None and gone(process.pid))
-    assert desk.fails(process, Misbehaving.PLAYS).cause == F.ENGINE_CRASH
     assert desk.render(process, Misbehaving.PLAYS).cost.cold
+    assert [seen.cause for seen in desk.recycled] == [C.FOUND_DEAD]
+    assert "SIGKILL" in desk.recycled[0].detail
 
 
 def test_last_words_are_passed_on(desk: Desk) -> None:
@@ -143,11 +178,26 @@ def test_last_words_are_passed_on(desk: Desk) -> None:
     assert "exit code 3: the bow has snapped" in error.message
 
 
+def test_a_process_that_closes_its_pipe_and_goes_on_is_ended_and_to_blame(desk: Desk) -> None:
+    process = desk.process()
+    error = desk.fails(process, Misbehaving.HANGS_UP)
+    assert error.cause == F.ENGINE_CRASH
+    assert "went on" in error.message
+    assert process.pid is None
+
+
+def test_what_an_engine_has_started_holds_nobody_up(desk: Desk) -> None:
+    error = desk.fails(desk.process(), Misbehaving.LEAVES_A_CHILD)
+    assert error.cause == F.ENGINE_CRASH
+    assert "exit code 4" in error.message
+
+
 def test_a_process_that_stands_still_is_ended(desk: Desk) -> None:
     process = desk.process(no_progress_s=1.0)
     thread = when_running(process, desk.part, lambda pid: os.kill(pid, signal.SIGSTOP))
     assert desk.fails(process, Misbehaving.HANGS).cause == F.NO_PROGRESS
     thread.join()
+    assert desk.causes == [C.NO_PROGRESS]
     assert process.pid is None
 
 
@@ -155,12 +205,14 @@ def test_a_render_that_goes_on_and_on_is_ended(desk: Desk) -> None:
     process = desk.process(render_floor_s=1.0, expected_speed=1000)
     desk.render(process, Misbehaving.PLAYS)
     assert desk.fails(process, Misbehaving.HANGS).cause == F.RENDER_TIMEOUT
+    assert desk.causes == [C.RENDER_TIMEOUT]
     assert process.pid is None
 
 
 def test_a_load_that_does_not_end_is_ended(desk: Desk) -> None:
     process = desk.process(load_s=1.5)
     assert desk.fails(process, Misbehaving.HANGS_IN_LOAD).cause == F.LOAD_TIMEOUT
+    assert desk.causes == [C.LOAD_TIMEOUT]
     assert process.pid is None
 
 
@@ -168,12 +220,14 @@ def test_a_process_that_takes_too_much_memory_is_ended(desk: Desk) -> None:
     process = desk.process(memory_mb=250)
     error = desk.fails(process, Misbehaving.EATS_MEMORY)
     assert error.cause == F.OUT_OF_MEMORY
+    assert desk.causes == [C.OUT_OF_MEMORY]
     assert process.pid is None
 
 
 def test_sound_that_comes_faster_than_any_engine_plays_is_refused(desk: Desk) -> None:
     process = desk.process(max_speed=1.0)
     assert desk.fails(process, Misbehaving.PLAYS).cause == F.TOO_FAST
+    assert desk.causes == [C.TOO_FAST]
     assert process.pid is None
 
 

@@ -27,7 +27,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_an_abort_ends_a_render_at_once_and_for_good(desk: Desk) -> None:
     process = desk.process()
     thread = when_running(process, desk.part, lambda pid: process.abort())
-    assert desk.fails(process, Misbehaving.HANGS).cause == F.ENGINE_CRASH
+    assert desk.fails(process, Misbehaving.HANGS).cause == F.SLOT_LOST
     thread.join()
     assert desk.fails(process, Misbehaving.PLAYS).cause == F.SLOT_LOST
 

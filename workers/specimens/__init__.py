@@ -1,0 +1,1 @@
+"""Songs and a soundfont that are made and not found, for trials of an installation."""
