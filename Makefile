@@ -12,7 +12,7 @@ MAKE_VENV = python=$$(sh deploy/find-python) && "$$python" deploy/make_venv.py $
 help:
 	@echo "make demo    render the bundled demo songs into out/demo"
 	@echo "make test    run every test                 (PYTEST_ARGS=... is passed on)"
-	@echo "make lint    ruff, mypy and the import contracts"
+	@echo "make lint    ruff, mypy, the import contracts, and the validators of everything in deploy"
 	@echo "make bench   measure against the bare synthesiser and its peers"
 	@echo "make clean   remove .venv, out and every cache"
 	@echo
@@ -30,6 +30,7 @@ lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	$(PY) deploy/check_deploy.py
 
 bench: $(VENV)/.installed-bench
 	@sh deploy/install-peers $(VENV) || true

@@ -1,6 +1,8 @@
 """Make the virtual environment of a checkout and install pinned packages into it; needs no root and no pip.
 
-Usage: python deploy/make_venv.py VENV [EXTRA]. Standard library only, since it runs before anything is installed.
+Usage: python deploy/make_venv.py [--packages-only] VENV [EXTRA]. With --packages-only the checkout itself is left out:
+an installation that must not point into a checkout adds it as a wheel. Standard library only, since it runs before
+anything is installed.
 Some systems (Debian, Ubuntu) split `ensurepip` from Python; there the environment is made without pip, and pip
 itself comes from the system's pip, from virtualenv, or from the package index as one file of known hash.
 """
@@ -36,12 +38,15 @@ class SetupError(Exception):
 
 def main() -> int:
     """Make the environment, install the packages of one extra, and return the exit code."""
-    venv, extra = Path(sys.argv[1]), (sys.argv[2] if len(sys.argv) > 2 else "")
+    words = [word for word in sys.argv[1:] if word != "--packages-only"]
+    venv, extra = Path(words[0]), (words[1] if len(words) > 1 else "")
     for name in STRAY:
         os.environ.pop(name, None)
     try:
         python = environment(venv)
-        install(python, extra)
+        install_packages(python, extra)
+        if "--packages-only" not in sys.argv:
+            install_checkout(python)
     except SetupError as error:
         print(f"make: {error}", file=sys.stderr)
         return 1
@@ -120,22 +125,32 @@ def fetch(url: str) -> bytes:
         return bytes(reply.read())
 
 
-def install(python: Path, extra: str) -> None:
-    """Install the run-time packages, those of `extra`, and the checkout itself as an editable package."""
+def install_packages(python: Path, extra: str) -> None:
+    """Install the run-time packages, those of `extra`, and what builds the checkout."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"], "editables"]
     if extra:
         wanted += project["project"]["optional-dependencies"][extra]
     print(f"Installing the {extra or 'run-time'} packages into {python.parents[1]}", flush=True)
-    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-warn-script-location"]
     with tempfile.TemporaryDirectory() as folder:
         needs = Path(folder) / "requirements.txt"
         needs.write_text("\n".join(wanted) + "\n", encoding="utf-8")
-        if not run(*pip, "--prefer-binary", "-c", str(ROOT / "constraints.txt"), "-r", str(needs)):
+        if not run(*pip(python), "--prefer-binary", "-c", str(ROOT / "constraints.txt"), "-r", str(needs)):
             raise SetupError("the packages did not install; is the network up? Run the same command again to go on.")
-    # The build tools are in the environment now, pinned like the rest, so that nothing is fetched for the build.
-    if not run(*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)):
+
+
+def install_checkout(python: Path) -> None:
+    """Install the checkout as an editable package.
+
+    The build tools are in the environment already, pinned like the rest, so that nothing is fetched for the build.
+    """
+    if not run(*pip(python), "--no-deps", "--no-build-isolation", "-e", str(ROOT)):
         raise SetupError("the checkout itself did not install; the lines above say why.")
+
+
+def pip(python: Path) -> list[str]:
+    """Return the beginning of every installation."""
+    return [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-warn-script-location"]
 
 
 def apt_hint() -> str:
