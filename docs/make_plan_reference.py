@@ -43,6 +43,9 @@ mix:
 output:
   format: wav
   bits: 32
+store:
+  url: s3://bucket/pop   # raw stems in an object store, see stores.md
+  endpoint: http://store:8333
 ```
 
 `farm run plan.yaml --out DIR` makes it. Flags of the command line win over the plan. A key that the plan does not know

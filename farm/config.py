@@ -26,5 +26,18 @@ class Settings(BaseSettings):
     window_per_slot: Annotated[int, Field(ge=1)] = 40
     #: A song task that nobody has taken for this long is announced again.
     quiet_s: Annotated[float, Field(gt=0)] = 30.0
+    #: Slots of `farm worker`; left out, one per core.
+    slots: Annotated[int, Field(ge=1, le=256)] | None = None
+    #: Where the scheduler serves its numbers for Prometheus; on other machines than this one only when named here.
+    metrics_address: str = "127.0.0.1"
+    #: Port of the numbers for Prometheus; 0 serves none.
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9540
     #: State of `farm up`: its broker, ledger and logs.
     home: Path = Path("~/.stemfarm")
+    #: Folder of the hosts' logs, which `farm logs --lines` reads; left out, `logs` in FARM_HOME.
+    log_dir: Path | None = None
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the logs of the hosts are."""
+        return (self.log_dir or self.home / "logs").expanduser()

@@ -169,6 +169,12 @@ def broker_check(url: str | None) -> Check:
         return Check("broker", True, "FARM_BROKER_URL is not set: local mode needs none")
     from kombu import Connection
 
+    from schemas.broker import checked_broker_url
+
+    try:
+        url = checked_broker_url(url)
+    except FarmError as error:
+        return judge("broker", False, error.message, error.hint)
     fix = "Start it, or mend FARM_BROKER_URL (redis://host:6379/0, rediss://..., redis+socket:///path)"
     limits = {"socket_connect_timeout": _CONNECT_S, "socket_timeout": _CONNECT_S}
     try:

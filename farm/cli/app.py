@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from farm.cli.commands import commands
+from farm.cli.options import MAKE, PANELS, SERVE, WATCH, Id, Json, MaybeId, Slots
 from schemas.errors import FarmError
 
 app = typer.Typer(
@@ -22,7 +24,6 @@ app = typer.Typer(
 
 Source = Annotated[Path, typer.Argument(help="A folder of MIDI, one MIDI file, a text list of paths, or a plan.yaml.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the dataset; made if it is not there.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 Soundfont = Annotated[Path | None, typer.Option(help="SF2 or SF3 file; default: the system's, else the packaged one.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of every draw.")]
 Layout = Annotated[str | None, typer.Option(help="Layout of the dataset: slakh.")]
@@ -33,18 +34,24 @@ Channels = Annotated[int | None, typer.Option(help="1 (mono) or 2 (stereo).")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many songs.")]
 Jams = Annotated[bool | None, typer.Option("--jams/--no-jams", help="Also write a JAMS file per song.")]
 Effects = Annotated[bool | None, typer.Option("--effects/--no-effects", help="FluidSynth's reverb and chorus.")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store", help="Folder or s3://bucket/prefix of raw stems that datasets share; kept unless you say not."
+    ),
+]
 KeepStore = Annotated[
     bool | None, typer.Option("--keep-store/--no-keep-store", help="Keep raw stems after publishing.")
 ]
-Slots = Annotated[int | None, typer.Option(min=1, max=256, help="Slots of this host; default: one per core.")]
-Id = Annotated[int, typer.Argument(help="Number of the submission, as `farm submit` and `farm status` print it.")]
 
 
 def _overrides(
     soundfont: Path | None, seed: int | None, layout: str | None, format_: str | None, bits: int | None,
     rate: int | None, channels: int | None, limit: int | None, jams: bool | None, effects: bool | None,
-    keep_store: bool | None,
+    store: str | None, keep_store: bool | None,
 ) -> dict[str, Any]:  # fmt: skip
+    if store is not None and keep_store is None:
+        keep_store = True  # a store of its own place is there for the datasets to come
     values = {
         "engine.soundfont": None if soundfont is None else str(soundfont.expanduser().resolve()),
         "engine.settings.reverb": effects,
@@ -57,18 +64,19 @@ def _overrides(
         "output.channels": channels,
         "output.jams": jams,
         "limit": limit,
+        "store.url": store,
         "keep_store": keep_store,
     }
     return {key: value for key, value in values.items() if value is not None}
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def run(
     source: Source, out: Out,
     slots: Slots = None,
     soundfont: Soundfont = None, seed: Seed = None, layout: Layout = None, format_: Format = None,
     bits: Bits = None, rate: Rate = None, channels: Channels = None, limit: Limit = None, jams: Jams = None,
-    effects: Effects = None, keep_store: KeepStore = None, json_: Json = False,
+    effects: Effects = None, store: StoreUrl = None, keep_store: KeepStore = None, json_: Json = False,
 ) -> None:  # fmt: skip
     """Make a dataset on this machine, with no server.
 
@@ -81,19 +89,19 @@ def run(
     """
     from farm.scheduling.slothost import SlotHost
 
-    values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, keep_store)
+    values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, store, keep_store)
     with SlotHost() as host:  # gets ready while the rest is imported and the plan is read
         from farm.cli.run import run_command
 
         raise typer.Exit(run_command(source, out, values, host=host, slots=slots, as_json=json_))
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def submit(
     source: Source, out: Out,
     soundfont: Soundfont = None, seed: Seed = None, layout: Layout = None, format_: Format = None,
     bits: Bits = None, rate: Rate = None, channels: Channels = None, limit: Limit = None, jams: Jams = None,
-    effects: Effects = None, keep_store: KeepStore = None, json_: Json = False,
+    effects: Effects = None, store: StoreUrl = None, keep_store: KeepStore = None, json_: Json = False,
 ) -> None:  # fmt: skip
     """Hand a dataset to the farm's workers; prints the submission's number.
 
@@ -103,11 +111,11 @@ def submit(
     """
     from farm.cli.service import submit_command
 
-    values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, keep_store)
+    values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, store, keep_store)
     raise typer.Exit(submit_command(source, out, values, as_json=json_))
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE)
 def scheduler() -> None:
     """Run the scheduler: plans, admits songs, frees what dead workers held, rings for work. One active at a time.
 
@@ -118,7 +126,7 @@ def scheduler() -> None:
     raise typer.Exit(scheduler_command())
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE)
 def worker(
     slots: Slots = None,
 ) -> None:
@@ -131,7 +139,21 @@ def worker(
     worker_command(slots)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE)
+def flower(
+    address: Annotated[str, typer.Option(help="Where to listen; by default on this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5555,
+) -> None:
+    """Show Celery's tickets, tasks and workers in Flower, behind the password in FLOWER_BASIC_AUTH.
+
+    FARM_BROKER_URL=... FLOWER_BASIC_AUTH=... farm flower --port 5555
+    """
+    from farm.cli.flower import flower_command
+
+    flower_command(address, port)
+
+
+@app.command(rich_help_panel=SERVE)
 def up(
     slots: Slots = None,
     flower: Annotated[bool, typer.Option(help="Also start Flower.")] = True,
@@ -147,11 +169,9 @@ def up(
     raise typer.Exit(up_command(slots, with_flower=flower, port=port))
 
 
-@app.command()
+@app.command(rich_help_panel=WATCH)
 def status(
-    submission: Annotated[
-        int | None, typer.Argument(help="Number of the submission; left out, all are listed.")
-    ] = None,
+    submission: MaybeId = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep the picture up to date until the submission ends.")
     ] = False,
@@ -168,7 +188,7 @@ def status(
     raise typer.Exit(status_command(submission, watch=watch, as_json=json_))
 
 
-@app.command()
+@app.command(rich_help_panel=WATCH)
 def songs(submission: Id, json_: Json = False) -> None:
     """List the songs of a submission with their states.
 
@@ -179,7 +199,7 @@ def songs(submission: Id, json_: Json = False) -> None:
     raise typer.Exit(songs_command(submission, as_json=json_))
 
 
-@app.command()
+@app.command(rich_help_panel=WATCH)
 def failures(
     submission: Annotated[str, typer.Argument(help="Number of the submission, or the folder of a local run.")],
     json_: Json = False,
@@ -195,7 +215,7 @@ def failures(
     raise typer.Exit(failures_command(submission, as_json=json_))
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def verify(
     dataset: Annotated[Path, typer.Argument(help="Folder of a finished dataset.")],
     fast: Annotated[
@@ -212,7 +232,7 @@ def verify(
     raise typer.Exit(verify_command(dataset, fast=fast, as_json=json_))
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def doctor(json_: Json = False) -> None:
     """Say what is there, what is missing, and the command that mends it.
 
@@ -223,7 +243,7 @@ def doctor(json_: Json = False) -> None:
     raise typer.Exit(doctor_command(as_json=json_))
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def schema(
     what: Annotated[str, typer.Argument(help="annotation, manifest, dataset or plan.")] = "annotation",
 ) -> None:
@@ -234,6 +254,11 @@ def schema(
     from farm.cli.schema import schema_command
 
     raise typer.Exit(schema_command(what))
+
+
+app.registered_commands += commands.registered_commands
+# The groups of `farm --help` stand in the order in which a newcomer needs them.
+app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))
 
 
 def run_app(arguments: list[str] | None = None) -> int:

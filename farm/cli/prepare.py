@@ -61,16 +61,20 @@ def enter(ledger: Ledger, request: Request) -> int:
     """Write the submission of `request` and seal it, or find the one that was begun; returns its number.
 
     Raises:
-        OutputError: the finished dataset was made from other files than the source holds now.
+        OutputError: the dataset was begun from other files than the source holds now, or with another store.
     """
     plan, source = request.plan, request.source
     found = ledger.find_submission(out_dir=str(request.out), plan_hash=plan.plan_hash)
+    store = str(plan.store.address(str(farm_folder(request.out) / "store")))
     if found is None:
-        store = farm_folder(request.out) / "store"
-        found = ledger.create_submission(
-            plan, source_root=str(source.root), out_dir=str(request.out), store_root=str(store)
+        found = ledger.create_submission(plan, source_root=str(source.root), out_dir=str(request.out), store_root=store)
+    submission = ledger.submission(found)
+    state = submission.state
+    if submission.store_root != store and state is not SubmissionState.DONE:
+        raise OutputError(
+            f"{request.out} was begun with its store at {submission.store_root}, and the plan names {store}",
+            hint="Bring the plan's `store` back to what it was, or name another folder with --out",
         )
-    state = ledger.submission(found).state
     if state is SubmissionState.SUBMITTING:
         ledger.add_files(found, source.paths)
         ledger.seal(found)

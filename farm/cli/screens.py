@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import progress
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,11 +16,17 @@ from schemas.states import SubmissionState
 
 #: Failed songs and stems that a summary names; `farm failures` has them all.
 LISTED = 10
+#: Columns of what is printed where there is no terminal.
+PIPE_WIDTH = 160
 
 _PHASES = {
     SubmissionState.SUBMITTING: "listing files",
     SubmissionState.SCANNING: "reading MIDI",
     SubmissionState.ACTIVE: "rendering",
+    SubmissionState.PAUSING: "pausing",
+    SubmissionState.PAUSED: "paused",
+    SubmissionState.CANCELLING: "cancelling",
+    SubmissionState.CANCELLED: "cancelled",
     SubmissionState.DONE: "done",
     SubmissionState.FAILED: "done, with failures",
 }
@@ -57,7 +63,7 @@ class Progress:
         total = status.files_total if scanning else status.work_total
         self._bar.update(
             self._task,
-            description=_PHASES[status.state],
+            description=_PHASES.get(status.state, status.state.value),
             total=total or None,
             completed=done,
             counts=_counts(status, scanning),
@@ -100,6 +106,12 @@ def summary(report: Mapping[str, Any]) -> None:
 def _near(path: Path) -> str:
     """Return a path as a person would type it here: relative where it lies below the working folder."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def show(*parts: RenderableType) -> None:
+    """Print to standard output; into a pipe or a file in lines wide enough that nothing is cut or folded."""
+    console = Console()
+    (console if console.is_terminal else Console(width=max(console.width, PIPE_WIDTH))).print(*parts)
 
 
 def table(title: str, columns: list[str], rows: list[list[object]]) -> Table:

@@ -13,28 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from farm.cli.door import open_service_ledger
 from farm.cli.prepare import enter, prepare
 from farm.config import Settings
 from farm.dataset.finish import write_dataset
-from farm.ledger import Ledger, open_ledger
+from farm.ledger import open_ledger
 from farm.scheduling.service import serve
+from schemas.broker import checked_broker_url
 from schemas.errors import ServiceError
 from schemas.patch import ENGINES
 from schemas.tasks import CELERY_APP, QueueName, ticket_queue
-
-
-def open_service_ledger(settings: Settings) -> Ledger:
-    """Open the service's ledger.
-
-    Raises:
-        ServiceError: FARM_LEDGER_URL is not set.
-    """
-    if settings.ledger_url is None:
-        raise ServiceError(
-            "FARM_LEDGER_URL is not set",
-            hint="Set it to the ledger of your farm (see docs/operating.md), or start one here with `farm up`",
-        )
-    return open_ledger(settings.ledger_url)
 
 
 def submit_command(source: Path, out: Path, overrides: Mapping[str, Any], *, as_json: bool) -> int:
@@ -72,8 +60,9 @@ def worker_command(slots: int | None) -> NoReturn:
         raise ServiceError(
             "FARM_BROKER_URL and FARM_LEDGER_URL must be set", hint="See docs/operating.md, or use `farm up`"
         )
+    checked_broker_url(settings.broker_url)
     open_ledger(settings.ledger_url)
-    command = worker_arguments(slots or os.cpu_count() or 1)
+    command = worker_arguments(slots or settings.slots or os.cpu_count() or 1)
     os.execv(command[0], command)
 
 

@@ -7,7 +7,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +16,9 @@ from rich.console import Console
 from farm.cli.service import worker_arguments
 from farm.config import Settings
 from farm.ledger import open_ledger
+from farm.ledger.database import parse_url
 from farm.scheduling.broker import Broker
 from schemas.errors import ServiceError
-from schemas.tasks import CELERY_APP
 
 _STOP_S = 15.0
 
@@ -44,7 +43,7 @@ def up_command(slots: int | None, *, with_flower: bool, port: int) -> int:
         }
         parts = _commands(slots or os.cpu_count() or 1, with_flower, port)
         with _Parts(parts, environment, home / "logs") as running:
-            _greet(ledger_url, broker.url, home, port if with_flower else None, password)
+            _greet(without_password(ledger_url), broker.url, home, port if with_flower else None, password)
             while not stop.wait(0.5):
                 running.check()
     return 0
@@ -56,11 +55,14 @@ def _commands(slots: int, with_flower: bool, port: int) -> dict[str, list[str]]:
         "worker": worker_arguments(slots),
     }
     if with_flower:
-        commands["flower"] = [
-            *(sys.executable, "-P", "-m", "celery", "--app", CELERY_APP, "--workdir", tempfile.gettempdir()),
-            *("flower", "--address=127.0.0.1", f"--port={port}"),
-        ]
+        commands["flower"] = [sys.executable, "-P", "-m", "farm", "flower", f"--port={port}"]
     return commands
+
+
+def without_password(ledger_url: str) -> str:
+    """Return the address of a ledger as it may stand on a screen."""
+    url = parse_url(ledger_url)
+    return ledger_url if url.password is None else url.render_as_string(hide_password=True)
 
 
 def _greet(ledger_url: str, broker_url: str, home: Path, port: int | None, password: str) -> None:

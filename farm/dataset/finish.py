@@ -11,7 +11,7 @@ from farm.ledger import Ledger
 from schemas import DISTRIBUTION
 from schemas.base import canonical_json
 from schemas.dataset import DATASET, MANIFEST, DatasetRecord, RejectedRecord, TrackRecord
-from schemas.plan import DatasetPlan
+from schemas.plan import DatasetPlan, StorePlan
 
 
 def write_dataset(ledger: Ledger, submission_id: int) -> None:
@@ -53,10 +53,10 @@ def _record(ledger: Ledger, submission_id: int, tracks: list[TrackRecord]) -> Da
 
 
 def _portable(plan: DatasetPlan) -> DatasetPlan:
-    """Return the plan with names in place of this machine's paths."""
+    """Return the plan with names in place of this machine's paths, and without its store."""
     soundfont = plan.engine.soundfont
     engine = plan.engine.model_copy(update={"soundfont": None if soundfont is None else Path(soundfont).name})
-    return plan.model_copy(update={"source": Path(plan.source).name, "engine": engine})
+    return plan.model_copy(update={"source": Path(plan.source).name, "engine": engine, "store": StorePlan()})
 
 
 def _replace(path: Path, text: str) -> None:

@@ -15,6 +15,8 @@ from schemas.errors import DiskFullError, OutputError
 from schemas.plan import DatasetPlan
 
 _CLAIM = "plan.json"
+#: Keys of a plan that change nothing in its dataset.
+_ELSEWHERE = frozenset({"name", "source", "keep_store", "store.url", "store.endpoint"})
 
 
 def farm_folder(out: Path) -> Path:
@@ -45,6 +47,30 @@ def claim(out: Path, plan: DatasetPlan) -> None:
         beside.replace(mark)
 
 
+def claimed_plan(out: Path) -> DatasetPlan:
+    """Return the plan that the folder of a dataset was claimed for.
+
+    Raises:
+        OutputError: it is no folder of a dataset, or what it says cannot be read.
+    """
+    mark = farm_folder(out) / _CLAIM
+    try:
+        return DatasetPlan.model_validate_json(mark.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OutputError(
+            f"{out} is no folder of a dataset: there is no {mark.name} in {mark.parent}", hint="Name what --out named"
+        ) from error
+    except ValueError as error:
+        raise OutputError(
+            f"{mark} is damaged or of another version of the farm", hint="Submit the plan again with `farm submit`"
+        ) from error
+
+
+def published_tracks(out: Path) -> int:
+    """Count the published songs in the folder of a dataset: songs appear there whole or not at all."""
+    return sum(path.is_dir() for path in out.glob("Track*"))
+
+
 def _check_same(mark: Path, plan: DatasetPlan, out: Path) -> None:
     try:
         other = DatasetPlan.model_validate_json(mark.read_text(encoding="utf-8"))
@@ -67,7 +93,7 @@ def _differing(one: dict[str, object], two: dict[str, object], prefix: str = "")
         other = two.get(key)
         if isinstance(value, dict) and isinstance(other, dict):
             keys.extend(_differing(value, other, f"{prefix}{key}."))
-        elif value != other and prefix + key not in {"name", "source", "keep_store"}:
+        elif value != other and prefix + key not in _ELSEWHERE:
             keys.append(prefix + key)
     return keys
 

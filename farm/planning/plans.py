@@ -31,7 +31,7 @@ def load_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Dataset
         PlanError: unreadable file, not YAML, unknown key, or a value out of range.
     """
     values = _read_yaml(path)
-    for key in (("source",), ("engine", "soundfont")):
+    for key in (("source",), ("engine", "soundfont"), ("store", "url")):
         _absolute(values, key, path.resolve().parent)
     return build_plan(values, overrides, where=str(path))
 
@@ -71,7 +71,7 @@ def _absolute(values: dict[str, Any], key: tuple[str, ...], folder: Path) -> Non
         if not isinstance(inner, dict):
             return
         values = inner
-    if isinstance(values.get(leaf), str):
+    if isinstance(values.get(leaf), str) and "://" not in values[leaf]:
         values[leaf] = str((folder / Path(values[leaf]).expanduser()).resolve())
 
 
@@ -102,7 +102,8 @@ def _plan_error(error: ValidationError, where: str) -> PlanError:
         return PlanError(f"{where}: the key `{key}` is missing{more}", hint="A plan needs at least `source:`")
     message = first["msg"].removeprefix("Value error, ")
     shown = first["input"]
-    value = "" if isinstance(shown, dict | list) else f" is {shown!r}"
+    is_secret = path[0] == "store" and "@" in str(shown)  # keys of a store, in a place where they do not belong
+    value = "" if is_secret or isinstance(shown, dict | list) else f" is {shown!r}"
     return PlanError(f"{where}: `{key}`{value}: {message}{more}", hint="See docs/plan.md for every key and its range")
 
 

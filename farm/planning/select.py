@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from farm.ledger.records import ChosenSong, RejectedFile
 from schemas.base import draw
@@ -11,6 +12,10 @@ from schemas.plan import DatasetPlan, Filters
 from schemas.song import SongFacts, SongSpec
 from schemas.states import RejectReason
 
+_T = TypeVar("_T")
+
+#: Files of one step: a few tens of milliseconds.
+_STEP: Final = 2_000
 #: Id of a file in the ledger, its path relative to the source's root, and its facts.
 ScannedFile = tuple[int, str, SongFacts]
 
@@ -30,25 +35,43 @@ def select_songs(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Selection:
     (seed, song), so that a song's track depends neither on its path nor on when it was scanned, and a smaller limit
     takes the first of the same songs.
     """
+    return next(selection for selection in select_by_steps(plan, facts) if selection is not None)
+
+
+def select_by_steps(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Iterator[Selection | None]:
+    """Do the same, some thousand files at each step; yields None after each but the last."""
     kept: dict[str, ScannedFile] = {}
     rejected: list[RejectedFile] = []
-    for file_id, path, song in sorted(facts, key=lambda file: file[1]):
-        broken = next(_broken_rules(plan.filters, song), None)
-        if broken is not None:
-            rejected.append(RejectedFile(file_id, *broken))
-        elif song.song_hash in kept:
-            detail = f"same content as {kept[song.song_hash][1]}"
-            rejected.append(RejectedFile(file_id, RejectReason.DUPLICATE, detail))
-        else:
-            kept[song.song_hash] = (file_id, path, song)
-    order = sorted(kept, key=lambda song_hash: (draw(plan.seed, song_hash, "order"), song_hash))
+    for some in _steps(sorted(facts, key=lambda file: file[1])):
+        for file_id, path, song in some:
+            broken = next(_broken_rules(plan.filters, song), None)
+            if broken is not None:
+                rejected.append(RejectedFile(file_id, *broken))
+            elif song.song_hash in kept:
+                detail = f"same content as {kept[song.song_hash][1]}"
+                rejected.append(RejectedFile(file_id, RejectReason.DUPLICATE, detail))
+            else:
+                kept[song.song_hash] = (file_id, path, song)
+        yield None
+    keys: list[tuple[float, str]] = []
+    for hashes in _steps(list(kept)):
+        keys += [(draw(plan.seed, song_hash, "order"), song_hash) for song_hash in hashes]
+        yield None
+    order = [song_hash for _, song_hash in sorted(keys)]
     limit = len(order) if plan.limit is None else plan.limit
     over = [
         RejectedFile(kept[key][0], RejectReason.OVER_LIMIT, f"the plan takes {limit} songs") for key in order[limit:]
     ]
-    chosen = [_chosen(track, kept[song_hash]) for track, song_hash in enumerate(order[:limit], start=1)]
+    chosen: list[ChosenSong] = []
+    for hashes in _steps(order[:limit]):
+        chosen += [_chosen(track, kept[song_hash]) for track, song_hash in enumerate(hashes, start=len(chosen) + 1)]
+        yield None
     paths = {file_id: path for file_id, path, _ in facts}
-    return Selection(chosen, sorted(rejected + over, key=lambda file: paths[file.file_id]))
+    yield Selection(chosen, sorted(rejected + over, key=lambda file: paths[file.file_id]))
+
+
+def _steps(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[start : start + _STEP] for start in range(0, len(items), _STEP))
 
 
 def _chosen(track: int, file: ScannedFile) -> ChosenSong:

@@ -20,7 +20,7 @@ from tests.architecture.tree import ROOT, shown
 from workers.config import WorkerSettings
 
 PAGES = [
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
 ]
 FOLDERS = ("farm", "workers", "schemas", "presets", "migrations", "tests", "docs", "deploy", "benchmarks", ".ci")

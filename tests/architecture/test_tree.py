@@ -14,7 +14,12 @@ PACKAGES = ("farm", "workers", "schemas")
 #: Absolute paths that exist on one person's machine only, and what such machines are called.
 MACHINE_PATH = re.compile(r"(^|[^.A-Za-z0-9_])/(work|root|home/[a-z]+|Users/[A-Za-z]+)/|[.]pyenv")
 #: Import names where they differ from the distribution's name.
-IMPORT_NAMES = {"PyYAML": "yaml", "pydantic-settings": "pydantic_settings", "pygame-ce": "pygame"}
+IMPORT_NAMES = {
+    "PyYAML": "yaml",
+    "pydantic-settings": "pydantic_settings",
+    "prometheus-client": "prometheus_client",
+    "pygame-ce": "pygame",
+}
 #: Dependencies that are found by name (a library in the wheel, a driver, a command): the word that names them.
 BY_NAME = {
     "flower": '"flower"',
@@ -99,6 +104,8 @@ def test_every_import_is_declared() -> None:
     declared = {IMPORT_NAMES.get(name, name.lower()) for name in _declared()}
     # `celery[redis]` brings these two, and its versions must fit Celery's.
     declared |= {"redis", "kombu"}
+    # The extra `s3`; without it the store says which command installs it.
+    declared |= {"fsspec"}
     outside = _imported() - set(sys.stdlib_module_names) - set(PACKAGES) - declared
     assert outside == set()
 

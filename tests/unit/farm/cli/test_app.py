@@ -10,8 +10,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from typer.main import get_command
 
 from farm.cli.app import app, run_app
+from farm.cli.options import PANELS
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 
@@ -63,3 +65,29 @@ def test_a_package_that_has_taken_one_of_the_names_is_refused(tmp_path: Path) ->
     assert done.returncode == 1
     assert "another package has taken the name `schemas`" in done.stderr
     assert str(tmp_path) in done.stderr
+
+
+def test_every_command_belongs_to_a_group_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    run_app(["--help"])
+    text = capsys.readouterr().out
+    places = [text.index(f" {panel} ─") for panel in PANELS]
+    assert places == sorted(places)
+    assert {str(command.rich_help_panel) for command in app.registered_commands} == set(PANELS)
+
+
+def test_every_command_that_answers_has_json() -> None:
+    silent = {"scheduler", "worker", "flower", "up", "schema"}
+    without = {
+        name for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
+        if not any("--json" in parameter.opts for parameter in command.params)
+    }  # fmt: skip
+    assert without <= silent
+
+
+def test_help_imports_nothing_that_a_command_needs_to_work() -> None:
+    program = (
+        "import sys; from farm.cli.app import run_app; run_app(['--help']); "
+        "print({'sqlalchemy', 'celery', 'pydantic', 'yaml', 'farm.ledger'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

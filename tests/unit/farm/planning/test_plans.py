@@ -73,3 +73,17 @@ def test_the_plan_hash_ignores_where_the_source_lies_and_nothing_that_changes_th
     assert build_plan({"source": "a"}, {"engine.soundfont": "/elsewhere/a.sf2"}).plan_hash == plan.plan_hash
     for key, value in (("seed", 1), ("output.bits", 16), ("engine.settings.gain", 0.4), ("mix.stem_lufs", -20.0)):
         assert build_plan({"source": "a"}, {key: value}).plan_hash != plan.plan_hash
+
+
+def test_a_store_in_a_folder_is_beside_the_plan_and_one_in_a_bucket_stays_as_it_is(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("source: midi\nstore: {url: stems}\n")
+    assert load_plan(plan).store.url == str(tmp_path.resolve() / "stems")
+    plan.write_text("source: midi\nstore: {url: 's3://bucket/stems'}\n")
+    assert load_plan(plan).store.url == "s3://bucket/stems"
+
+
+def test_a_key_in_a_store_is_refused_and_not_repeated() -> None:
+    with pytest.raises(PlanError, match=r"store\.url") as failure:
+        build_plan({"source": "a", "store": {"url": "s3://someone:hunter2@bucket"}})
+    assert "hunter2" not in str(failure.value)

@@ -1,0 +1,1 @@
+"""What the worker processes of a trial import as they start."""
