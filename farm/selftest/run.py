@@ -160,7 +160,11 @@ def _make_songs(trial: Trial) -> list[Path]:
         songs = trial.folder / "songs" / name
         seed = 2 * trial.seed + number
         words = ["--songs", str(trial.songs), "--parts", str(PARTS), "--seed", str(seed), "--soundfont", str(font)]
-        subprocess.run([sys.executable, "-P", "-m", SPECIMENS, str(songs), *words], check=True)
+        command = [sys.executable, "-P", "-m", SPECIMENS, str(songs), *words]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        if made.returncode:
+            said = made.stderr.strip()[-500:]
+            raise ServiceError(f"the songs of the trial could not be made: {said}", hint="Run `farm doctor`")
         plans.append(trial.folder / f"{name}.yaml")
         keep = "true" if name == "kept" else "false"
         plans[-1].write_text(_PLAN.format(source=songs, seed=trial.seed, soundfont=font, keep=keep), encoding="utf-8")
