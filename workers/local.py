@@ -22,6 +22,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Final, NoReturn
@@ -127,12 +128,16 @@ def _become_slot(parent: int, ledger_url: str, log: int) -> NoReturn:
 
 def _run_slot(parent: int, ledger_url: str) -> int:
     """Work on what the ledger holds until SIGTERM comes or the parent ends; returns the exit code, ENOSPC for no room."""
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())  # a slot that is in the ledger must leave it, however young
     try:
         ledger = open_ledger(ledger_url)
         with Slot(ledger, WorkerSettings()) as slot, contextlib.closing(ledger.watch()) as watch:
             if os.getppid() != parent:  # it ended before the slot began to watch it
                 return 0
             signal.signal(signal.SIGTERM, lambda *_: slot.stop())
+            if asked.is_set():
+                slot.stop()
             while not slot.stopping:
                 watch.changed()
                 if not slot.run_task() and not slot.render_batch():

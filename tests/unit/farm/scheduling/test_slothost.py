@@ -63,6 +63,18 @@ def test_slots_end_with_the_driver(tmp_path: Path) -> None:
     assert open_ledger(url).live_slots() == 0
 
 
+def test_a_slot_stopped_the_moment_it_is_in_the_ledger_leaves_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    ledger = open_ledger(url)
+    with SlotHost() as host:
+        host.begin(url, slots=1, logs=tmp_path / "logs")
+        watch = ledger.watch()
+        while not (watch.changed() and ledger.live_slots()):
+            pass
+        watch.close()
+    assert ledger.live_slots() == 0
+
+
 def test_a_parent_that_dies_is_told_and_its_slots_follow_it(host: SlotHost) -> None:
     parent = psutil.Process(host.pids[0]).ppid()
     os.kill(parent, signal.SIGKILL)
