@@ -17,7 +17,7 @@ from benchmarks.again import Line, renders
 from benchmarks.breakdown import Breakdown
 from benchmarks.contest import FARM, FLOOR, Comparison, summarise
 from benchmarks.farmrun import busy_line
-from benchmarks.growth import Size, changes
+from benchmarks.growth import Size, growth, song_more_s
 from benchmarks.memory import Figures, over_limits
 from benchmarks.peers import Missing
 from benchmarks.report import TEXTS, print_breakdown, print_comparison, save
@@ -95,12 +95,22 @@ def test_a_contestant_that_is_not_installed_comes_with_its_command(
     assert all("fluid" in missing.command for missing in peers.missing())
 
 
-def _size(songs: int, wall_per_song_s: float) -> Size:
-    return Size(songs, 1, 1.0, 1.0, wall_per_song_s, 1.0, 1.0, 1.0, 1, 1.0, 1.0, 1.0, 1.0, 0.0)
+def _sizes(*walls_s: float) -> list[Size]:
+    """Runs of 6, 60 and 600 songs that took so long."""
+    return [
+        Size(songs, 1, wall_s, 1.0, 1.0, 1.0, 1, 1.0, 1.0, 1.0, 1.0, 0.0)
+        for songs, wall_s in zip((6, 60, 600), walls_s, strict=True)
+    ]
 
 
-def test_growth_is_told_per_song_against_the_fewest() -> None:
-    assert changes([_size(6, 0.5), _size(60, 0.55), _size(600, 0.45)]) == pytest.approx([0.0, 0.1, -0.1])
+def test_what_a_song_more_costs_leaves_out_the_start() -> None:
+    assert song_more_s(_sizes(4.0, 31.0, 328.0), "wall_s") == pytest.approx([0.5, 0.55])
+
+
+def test_growth_is_what_later_songs_cost_more_than_the_first_ones() -> None:
+    assert growth(_sizes(4.0, 31.0, 328.0), "wall_s") == pytest.approx(0.1)
+    assert growth(_sizes(4.0, 31.0, 247.0), "wall_s") == pytest.approx(0.0)
+    assert growth(_sizes(3.0, 36.0, 366.0), "wall_s") == pytest.approx(0.22)  # each song among 600 against each among 6
 
 
 def test_memory_over_a_limit_is_named_with_what_it_is_over_by() -> None:
