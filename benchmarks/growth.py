@@ -101,7 +101,7 @@ def song_more_s(sizes: list[Size], figure: str) -> list[float]:
 def growth(sizes: list[Size], figure: str) -> float:
     """Return by which part a song gets dearer, at most: a song more against the first ones, and all against the fewest."""
     more = song_more_s(sizes, figure)
-    each = [getattr(size, figure) / size.songs for size in sizes]
+    each: list[float] = [getattr(size, figure) / size.songs for size in sizes]
     return max(*(cost / more[0] - 1 for cost in more), *(cost / each[0] - 1 for cost in each))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +29,10 @@ from workers.config import WorkerSettings
 _FORECASTS = 40
 QUEUE = "first come, first served"
 ALL = "patch by patch, all songs open"
+HALVES = "patch by patch, in two halves"
+#: The second half is opened when this share of the first is left: it keeps all slots busy. What is left still counts as
+#: open, so that the window is a little more than half of the songs.
+_HALVES_REFILL = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,12 @@ def simulate(setting: Setting, seed: int) -> dict[str, Outcome]:
     books: dict[str, Callable[[], Book]] = {
         QUEUE: lambda: QueueBook(world),
         ALL: lambda: LeaseBook(world, limit=setting.batch, window_per_slot=None),
+        HALVES: lambda: LeaseBook(
+            world,
+            limit=setting.batch,
+            window_per_slot=math.ceil(len(world.songs) / (2 - _HALVES_REFILL) / setting.slots),
+            refill=_HALVES_REFILL,
+        ),
     }
     for window in setting.windows:
         books[window_name(window)] = lambda window=window: LeaseBook(  # type: ignore[misc]

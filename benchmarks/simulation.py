@@ -19,7 +19,7 @@ from benchmarks.worlds import World
 from farm.ledger.choosing import KeyBacklog, WaitingSong, choose_batch, order_of_admission, smoothed
 from farm.ledger.drawing import DEFAULT_LOAD_S
 from farm.ledger.times import READ_TRIES, UNMEASURED_PACE, KeyTimes, StemTimes
-from farm.scheduling.admission import Demand, admissions
+from farm.scheduling.admission import REFILL, Demand, admissions
 from farm.scheduling.eta import forecast
 from workers.slot import COMMIT_S, COMMIT_STEMS
 
@@ -88,12 +88,14 @@ class LeaseBook:
         world: the dataset.
         limit: most stems in a batch.
         window_per_slot: open songs for each slot; None opens all at once.
+        refill: share of the window below which it is filled up.
     """
 
-    def __init__(self, world: World, *, limit: int, window_per_slot: int | None) -> None:
+    def __init__(self, world: World, *, limit: int, window_per_slot: int | None, refill: float = REFILL) -> None:
         self._world = world
         self._limit = limit
         self._window = len(world.songs) if window_per_slot is None else window_per_slot
+        self._refill = refill
         self._keys: defaultdict[str, _Key] = defaultdict(_Key)
         self._backlogs: dict[str, KeyBacklog] = {}
         self._bound: dict[int, str] = {}
@@ -115,7 +117,9 @@ class LeaseBook:
         for song in self._opened:
             self._draw(song)
         demand = Demand(1, self._open, len(self._planned))
-        granted = admissions([demand], live_slots=live_slots, window_per_slot=self._window).get(1, 0)
+        granted = admissions([demand], live_slots=live_slots, window_per_slot=self._window, refill=self._refill).get(
+            1, 0
+        )
         group = [self._planned.popleft() for _ in range(granted)]
         self._opened = order_of_admission(WaitingSong(song, self._work_s(song), f"{song:06d}") for song in group)
         self._open += granted

@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     tick_s: Annotated[float, Field(gt=0)] = 0.5
     #: Open songs per slot (30-60 keeps slots warm, songs flowing and the store small; measured by simulation).
     window_per_slot: Annotated[int, Field(ge=1)] = 40
+    #: Share of that window below which it is filled up; a large window and a small share make waves (docs/scheduling.md).
+    window_refill: Annotated[float, Field(ge=0, le=1)] = 0.75
     #: A song task that nobody has taken for this long is announced again.
     quiet_s: Annotated[float, Field(gt=0)] = 30.0
     #: Slots of `farm worker`; left out, one per core.

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import gc
 import json
 import os
 import select
@@ -30,7 +29,6 @@ from typing import Final, NoReturn
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-gc.set_threshold(50_000, 20, 100)  # what imports make stays: the collector need not look through it so often
 
 from farm.ledger import Watch, open_ledger
 from schemas.errors import DiskFullError, FarmError, ServiceError

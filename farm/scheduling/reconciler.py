@@ -18,7 +18,7 @@ from farm.ledger import Ledger
 from farm.ledger.records import Expired, Pulse, Submission
 from farm.planning.draw import draw_stems
 from farm.planning.select import ScannedFile, Selection, select_by_steps
-from farm.scheduling.admission import WINDOW_PER_SLOT, Demand, admissions
+from farm.scheduling.admission import REFILL, WINDOW_PER_SLOT, Demand, admissions
 from schemas.errors import FarmError, LedgerError
 from schemas.patch import EngineFacts
 from schemas.states import SONG_ENDS, SongState, SubmissionState
@@ -66,6 +66,7 @@ class Reconciler:
         finish: writes a submission's manifest when all its songs have ended; it may be called again after a crash.
         slot_timeout_s: silence after which a slot is given up.
         window_per_slot: open songs for each live slot.
+        window_refill: share of that window below which it is filled up.
         attended: whether a person is there to release quarantined patches. If not, their stems fail by name when
             nothing else is left, so that a submission ends.
         lease_timeout_s: age at which work is taken back from a living slot.
@@ -78,6 +79,7 @@ class Reconciler:
         finish: Callable[[int], None],
         slot_timeout_s: float = SLOT_TIMEOUT_S,
         window_per_slot: int = WINDOW_PER_SLOT,
+        window_refill: float = REFILL,
         lease_timeout_s: float = LEASE_TIMEOUT_S,
         attended: bool = False,
     ) -> None:
@@ -85,8 +87,10 @@ class Reconciler:
         self._finish = finish
         self._slot_timeout_s = slot_timeout_s
         self._window_per_slot = window_per_slot
+        self._window_refill = window_refill
         self._lease_timeout_s = lease_timeout_s
         self._attended = attended
+        self._filling = False  # the last look had no time to fill the window; the next goes on with it
         self._plans: dict[int, Iterator[SubmissionState]] = {}
         self._pieces_until = 0.0
         self._looked_at: float | None = None
@@ -143,8 +147,10 @@ class Reconciler:
             return {}
         live_slots = self._ledger.live_slots()
         demands = [_demand(pulse, self._window_per_slot * max(1, live_slots)) for pulse in active]
-        wanted = admissions(demands, live_slots=live_slots, window_per_slot=self._window_per_slot)
+        refill = 1.0 if self._filling else self._window_refill
+        wanted = admissions(demands, live_slots=live_slots, window_per_slot=self._window_per_slot, refill=refill)
         room = _ADMITTED_AT_ONCE
+        self._filling = sum(wanted.values()) > room
         for number, count in wanted.items():
             wanted[number] = min(count, room)
             room -= wanted[number]

@@ -32,6 +32,7 @@ def serve(ledger: Ledger, settings: Settings, *, finish: Callable[[int], None], 
         finish=finish,
         slot_timeout_s=settings.slot_timeout_s,
         window_per_slot=settings.window_per_slot,
+        window_refill=settings.window_refill,
         attended=True,
     )
     monitor = Monitor(ledger, doorbell.depths)

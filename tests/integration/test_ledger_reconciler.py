@@ -73,6 +73,23 @@ def test_the_window_bounds_the_open_songs_of_all_submissions_together(ledger: Le
     assert [ledger.status(number).songs_done for number in numbers] == [6, 6]
 
 
+def test_a_window_too_large_for_one_look_is_filled_by_several_and_then_left_to_empty(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farm.scheduling.reconciler._ADMITTED_AT_ONCE", 2)
+    submit(ledger, [f"{index}.mid" for index in range(9)])
+    worker, chief = Worker(ledger, parts=1), reconciler(ledger, window_per_slot=5, window_refill=0.3)
+    worker.work()
+    chief.tick()
+    assert [chief.tick().admitted for _ in range(5)] == [2, 2, 1, 0, 0]
+    admitted = []
+    for _ in range(100):
+        admitted.append(chief.tick().admitted)
+        if not worker.step() and sum(admitted) == 4:
+            break
+    assert [count for count in admitted if count] == [2, 2]
+
+
 def test_a_look_may_be_held_to_one_submission(ledger: Ledger) -> None:
     one, two = (submit(ledger, ["a.mid"], out_dir=out) for out in ("a", "b"))
     worker, chief = Worker(ledger), reconciler(ledger)

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from benchmarks.simulate import ALL, QUEUE, Setting, main, simulate, window_name
+from benchmarks.simulate import ALL, HALVES, QUEUE, Setting, main, simulate, window_name
 from benchmarks.simulation import Outcome
 from farm.scheduling.admission import WINDOW_PER_SLOT
 
@@ -45,6 +45,12 @@ def test_with_the_window_songs_are_finished_all_along(runs: dict[str, Outcome]) 
     assert runs[WINDOW].most_waiting < runs[ALL].most_waiting / 4
 
 
+def test_in_two_halves_loads_are_few_and_songs_are_finished_all_along(runs: dict[str, Outcome]) -> None:
+    assert runs[HALVES].efficiency >= 0.95
+    assert runs[HALVES].loads_per_patch <= 3.0
+    assert runs[HALVES].done_at(0.5) >= 0.40
+
+
 def test_batches_are_large_until_the_end(runs: dict[str, Outcome]) -> None:
     assert runs[ALL].leases < SETTING.stems / SETTING.batch * 1.5
 
@@ -60,5 +66,5 @@ def test_forecasts_of_the_end_are_right_within_their_margin(runs: dict[str, Outc
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--patches", "5", "--stems", "400", "--slots", "2", "--windows", "5", "10"]) == 0
     printed = capsys.readouterr().out
-    for words in ("5 patches", "400 stems", QUEUE, ALL, window_name(5), window_name(10), "done at half-time"):
+    for words in ("5 patches", "400 stems", QUEUE, ALL, HALVES, window_name(5), window_name(10), "done at half-time"):
         assert words in printed
