@@ -16,7 +16,7 @@ import yaml
 from checking import AbsentError
 
 from farm.ledger import Ledger
-from farm.ledger.gauges import Gauges, HostGauge, PatchGauge, RenderSum, Since
+from farm.ledger.gauges import Gauges, HeldGauge, HostGauge, PatchGauge, RenderSum, Since
 from farm.ledger.tx import Subject
 from farm.scheduling.metrics import Monitor
 from farm.scheduling.reconciler import TickReport
@@ -39,6 +39,7 @@ class _OneOfEverything:
             silence_s={"host": 0.0},
             hosts=[HostGauge("host", draining=False, sick=False, free_disk_bytes=1, blocked=0)],
             patches=[PatchGauge("key", "fluidsynth", "label", 1, 1.0, 1.0, 1.0, 1.0, quarantined=False, waits=False)],
+            held=[HeldGauge("key", "fluidsynth", "label:000:000")],
             rendered={"key": RenderSum(stems=1)},
             tries=Counter({("stem", "failed", "x"): 1}),
         )

@@ -86,6 +86,7 @@ ROWS: Final[dict[str, list[Panel]]] = {
             "Held patches",
             {
                 "{{patch}} {{load_key}} quarantined": f"{_SAME} (farm_patch_quarantined) > 0",
+                "{{patch}} {{load_key}} stems held": f"{_SAME} (farm_held_stems) > 0",
                 "{{patch}} {{load_key}} waits for a licence": f"{_SAME} (farm_patch_waits_for_licence) > 0",
             },
             "table", width=8,

@@ -37,9 +37,9 @@ class WorkerSettings(BaseSettings):
     engine_memory_mb: Annotated[float, Field(gt=0)] = 4096.0
     #: Longest load of a patch.
     engine_load_s: Annotated[float, Field(gt=0)] = 120.0
-    #: No render is cut off before this; beyond it, at ten times what is expected.
+    #: No render is cut off before it has used so much processor time; beyond it, at ten times what is expected.
     engine_render_s: Annotated[float, Field(gt=0)] = 30.0
-    #: Longest time without a sign of progress in a render.
+    #: Longest time without a sign of progress in a render; six times as long while other work starves it.
     engine_silence_s: Annotated[float, Field(gt=0)] = 20.0
     #: Seconds of sounding audio that no engine renders in one second: what comes faster was never played.
     engine_max_speed: Annotated[float, Field(gt=0)] = 50_000.0

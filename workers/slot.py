@@ -276,7 +276,7 @@ class Slot:
         wanted = [
             lease
             for lease in leases
-            if lease.submission_id not in order.submissions and lease.job.patch.load_key not in order.held_keys
+            if lease.submission_id not in order.submissions and lease.stem_id not in order.held
         ]
         self._give_back([lease for lease in leases if lease not in wanted], "paused, held or cancelled")
         return wanted

@@ -16,7 +16,10 @@ Stem = Annotated[list[str] | None, typer.Option("--stem", help="A stem, Track000
 Host = Annotated[str, typer.Argument(metavar="HOST", help="Name of the host, as `farm workers` prints it.")]
 OneHost = Annotated[str | None, typer.Option("--host", help="Only this host.")]
 Patch = Annotated[
-    str | None, typer.Argument(metavar="[PATCH]", help="Beginning of a patch's key, as `farm patches` prints it.")
+    str | None,
+    typer.Argument(
+        metavar="[PATCH]", help="A patch's name (SOUNDFONT:bank:program) or its soundfont's key, or how one begins."
+    ),
 ]
 
 
@@ -200,9 +203,11 @@ def quarantine(
 
     farm quarantine
 
-    farm quarantine 5e0f --reason "drops note-offs since the update"
+    farm quarantine TimGM6mb:000:055 --reason "drops note-offs since the update"
 
-    farm quarantine 5e0f --release
+    farm quarantine TimGM6mb:000:055 --release
+
+    farm quarantine 5e0f --reason "all of this soundfont hums"
     """
     from farm.cli.patches import quarantine_command
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from farm.cli.door import service_ledger
-from farm.cli.output import answer, counted, duration, print_json
+from farm.cli.output import answer, counted, duration, plain, print_json
 from farm.cli.screens import show, table
-from farm.ledger import PatchReport
+from farm.ledger import HoldReport, PatchReport
 from schemas.errors import PlanError
 
 #: Characters of a load key that a table shows; any beginning that is unique will do.
@@ -24,34 +24,45 @@ def patches_command(submission: int | None, *, as_json: bool) -> int:
         sys.stdout.write("no patches yet: they are drawn when songs are admitted\n")
     else:
         show(table("patches", _COLUMNS, [_row(report) for report in reports]))
+        held = [hold for report in reports for hold in report.held_patches]
+        if held:
+            show(table("\nquarantined patches", _HELD_COLUMNS, [_held_row(hold) for hold in held]))
     return 0
 
 
 def quarantine_command(prefix: str | None, reason: str, *, release: bool, as_json: bool) -> int:
     """List quarantined patches, or quarantine or release one."""
     if release and prefix is None:
-        raise PlanError("--release needs the key of a patch", hint="`farm quarantine` lists the quarantined ones")
+        raise PlanError("--release needs the name of a patch", hint="`farm quarantine` lists the quarantined ones")
     with service_ledger() as ledger:
         if prefix is None:
-            return _list_held([report for report in ledger.patches() if report.quarantined], as_json=as_json)
+            return _list_held(ledger.holds(), as_json=as_json)
         report = ledger.release(prefix) if release else ledger.quarantine(prefix, reason)
     key = report.load_key[:KEY_LENGTH]
+    name = report.patch or key
     if release:
         words = f"{counted(report.ready, 'stem')} can be taken again"
     else:
-        words = f"quarantined, {counted(report.ready, 'stem')} held; `farm quarantine {key} --release` gives them out"
-    return answer(_record(report), f"patch {key} ({report.label}): {words}", as_json=as_json)
+        words = f"quarantined, {counted(report.ready, 'stem')} held; `farm quarantine {name} --release` gives them out"
+    other = key if report.patch else report.label
+    return answer(plain(report), f"patch {name} ({other}): {words}", as_json=as_json)
 
 
-def _list_held(held: list[PatchReport], *, as_json: bool) -> int:
+def _list_held(held: list[HoldReport], *, as_json: bool) -> int:
     if as_json:
         print_json(held)
     elif not held:
         sys.stdout.write("no patch is quarantined\n")
     else:
-        rows: list[list[object]] = [[r.load_key[:KEY_LENGTH], r.label, r.ready, r.failed, r.reason or ""] for r in held]
-        show(table("quarantined patches", ["patch", "label", "held", "failed", "reason"], rows))
+        show(table("quarantined patches", _HELD_COLUMNS, [_held_row(hold) for hold in held]))
     return 0
+
+
+_HELD_COLUMNS = ["patch", "label", "held", "reason"]
+
+
+def _held_row(hold: HoldReport) -> list[object]:
+    return [hold.load_key[:KEY_LENGTH], hold.label, hold.ready, hold.reason]
 
 
 _COLUMNS = ["patch", "label", "engine", "ready", "leased", "done", "failed", "left", "load", "speed", "state"]
@@ -61,17 +72,17 @@ def _row(report: PatchReport) -> list[object]:
     return [
         report.load_key[:KEY_LENGTH], report.label, report.engine, report.ready, report.leased, report.done,
         report.failed, duration(report.est_s), duration(report.load_s), speed(report.rtf),
-        "quarantined" if report.quarantined else "",
+        condition(report),
     ]  # fmt: skip
+
+
+def condition(report: PatchReport) -> str:
+    """Return what is held of a load key, in words; empty for nothing."""
+    if report.quarantined:
+        return "quarantined"
+    return f"{counted(report.held, 'stem')} held" if report.held_patches else ""
 
 
 def speed(rtf: float | None) -> str:
     """Return a real-time factor (wall seconds per second of audio) as `120 ×` real time; `–` for None."""
     return f"{1 / rtf:,.0f} ×" if rtf else "–"
-
-
-def _record(report: PatchReport) -> dict[str, object]:
-    return {
-        "load_key": report.load_key, "label": report.label, "quarantined": report.quarantined, "ready": report.ready,
-        "reason": report.reason,
-    }  # fmt: skip

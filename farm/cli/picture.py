@@ -13,7 +13,7 @@ from rich.text import Text
 
 from farm.cli.eta import lines
 from farm.cli.output import counted, duration
-from farm.cli.patches import KEY_LENGTH, speed
+from farm.cli.patches import KEY_LENGTH, condition, speed
 from farm.cli.screens import table
 from farm.ledger import FailureGroup, PatchReport, SubmissionStatus
 from farm.scheduling.eta import Eta
@@ -128,14 +128,16 @@ def _figures(view: View) -> Text:
 
 
 def _patches(reports: Sequence[PatchReport]) -> list[Table]:
-    waiting = [report for report in reports if report.ready or report.leased or report.quarantined]
+    waiting = [
+        report for report in reports if report.ready or report.leased or report.quarantined or report.held_patches
+    ]
     if not waiting:
         return []
-    waiting.sort(key=lambda report: (not report.quarantined, -report.est_s, report.load_key))
+    waiting.sort(key=lambda report: (not report.quarantined, not report.held_patches, -report.est_s, report.load_key))
     rows: list[list[object]] = [
         [
             r.load_key[:KEY_LENGTH], r.label, r.ready, r.leased, r.done, r.failed, duration(r.est_s), speed(r.rtf),
-            "quarantined" if r.quarantined else "",
+            condition(r),
         ]
         for r in waiting[:LISTED]
     ]  # fmt: skip

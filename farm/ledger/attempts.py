@@ -25,6 +25,7 @@ def attempt(
     stem_id: int | None = None,
     task_id: int | None = None,
     load_key: str | None = None,
+    patch_id: int | None = None,
     est_s: float | None = None,
     audio_s: float | None = None,
     reason: str | None = None,
@@ -36,7 +37,7 @@ def attempt(
     return {
         "submission_id": submission_id, "stem_id": stem_id, "task_id": task_id, "slot_id": slot_id, "host": host,
         "epoch": epoch, "outcome": outcome, "reason": reason, "detail": detail, "began_at": began_at,
-        "load_key": load_key, "est_s": est_s, "audio_s": audio_s,
+        "load_key": load_key, "patch_id": patch_id, "est_s": est_s, "audio_s": audio_s,
         "fingerprint": fingerprint(reason, detail) if outcome == "failed" and reason is not None else None, **measured,
     }  # fmt: skip
 

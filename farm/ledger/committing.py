@@ -66,8 +66,8 @@ def _record(tx: Tx, host: str | None, done: Sequence[tuple[Held, StemCommit]]) -
         [
             attempt(
                 stem.submission_id, stem_id=stem.id, slot_id=stem.slot_id, host=host, epoch=stem.epoch,
-                began_at=stem.updated_at, outcome="done", cost=item.cost, load_key=stem.load_key, est_s=stem.est_s,
-                audio_s=audio_s(item.result),
+                began_at=stem.updated_at, outcome="done", cost=item.cost, load_key=stem.load_key,
+                patch_id=stem.patch_id, est_s=stem.est_s, audio_s=audio_s(item.result),
             )
             for stem, item in done
         ],

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from farm.ledger.bulk import insert_rows, update_rows
-from farm.ledger.models import LoadKeyRow, PatchRow, SongRow, StemRow
+from farm.ledger.models import PATCH_HELD, LoadKeyRow, PatchRow, SongRow, StemRow
 from farm.ledger.moves import check_move
 from farm.ledger.records import DrawnStem
 from farm.ledger.songs import SongHead, fail_song, lock_songs
@@ -116,10 +116,14 @@ def _ids(tx: Tx, hashes: Sequence[str]) -> dict[str, int]:
 def _add_patches(tx: Tx, new: Mapping[str, Patch]) -> None:
     """Add patches by their hashes, in order, and their load keys; others may add the same at the same time."""
     rows = [
-        {"hash": digest, "body": patch.model_dump_json(), "engine": patch.engine, "load_key": patch.load_key}
+        {
+            "hash": digest, "body": patch.model_dump_json(), "engine": patch.engine, "load_key": patch.load_key,
+            "name": patch.name,
+        }
         for digest, patch in new.items()
-    ]
+    ]  # fmt: skip
     insert_rows(tx.conn, PatchRow, rows, unless=["hash"])
+    _hold_what_is_held(tx, list(new))
     by_key = {patch.load_key: patch for patch in new.values()}
     keys = [
         {
@@ -129,3 +133,12 @@ def _add_patches(tx: Tx, new: Mapping[str, Patch]) -> None:
         for key, patch in sorted(by_key.items())
     ]  # fmt: skip
     insert_rows(tx.conn, LoadKeyRow, keys, unless=["load_key"])
+
+
+def _hold_what_is_held(tx: Tx, hashes: Sequence[str]) -> None:
+    """Hold new rows of held patches, too: the same patch has another row where its file lies elsewhere."""
+    columns = (PatchRow.load_key, PatchRow.name, PatchRow.quarantined_at, PatchRow.reason)
+    for held in tx.conn.execute(select(*columns).where(PATCH_HELD)).all():
+        same = (PatchRow.load_key == held.load_key, PatchRow.name == held.name, PatchRow.quarantined_at.is_(None))
+        values = {"quarantined_at": held.quarantined_at, "reason": held.reason}
+        tx.conn.execute(update(PatchRow).where(*same, PatchRow.hash.in_(hashes)).values(**values))

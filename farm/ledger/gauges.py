@@ -14,7 +14,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from farm.ledger.clock import db_now
+from farm.ledger.holds import held_patches, waiting
 from farm.ledger.models import (
+    PATCH_HELD,
     SLOT_LIVE,
     TASK_READY,
     TASK_RUNNING,
@@ -24,6 +26,7 @@ from farm.ledger.models import (
     EventRow,
     HostRow,
     LoadKeyRow,
+    PatchRow,
     SlotRow,
     SubmissionRow,
     TallyRow,
@@ -68,6 +71,16 @@ class PatchGauge:
     rtf: float | None  #: measured render time over the audio's, smoothed; None before the first
     quarantined: bool  #: held until a person releases it
     waits: bool  #: found no licence and waits for one
+    held: int = 0  #: of those that wait: stems of patches that are held, all of them where it is quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGauge:
+    """A patch that is held for itself."""
+
+    load_key: str
+    engine: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +118,7 @@ class Gauges:
     silence_s: dict[str, float]  #: host -> seconds since its quietest live slot wrote
     hosts: list[HostGauge]
     patches: list[PatchGauge]
+    held: list[HeldGauge] = field(default_factory=list)
     rendered: dict[str, RenderSum] = field(default_factory=dict)  #: load key -> new since the last look
     tries: Counter[tuple[str, str, str]] = field(default_factory=Counter)  #: (stem or task, outcome, reason) -> new
     events: Counter[tuple[str, str]] = field(default_factory=Counter)  #: (kind, first word of the detail) -> new
@@ -121,6 +135,7 @@ def look(conn: Connection, since: Since | None) -> tuple[Gauges, Since]:
         silence_s=_silence(conn),
         hosts=_hosts(conn),
         patches=_patches(conn),
+        held=_held(conn),
     )
     if since is None:
         return gauges, Since(_end(conn, AttemptRow.id), _end(conn, EventRow.id))
@@ -188,13 +203,27 @@ def _patches(conn: Connection) -> list[PatchGauge]:
         LoadKeyRow.quarantined_at, func.coalesce(LoadKeyRow.not_before, 0.0) > db_now(),
     )  # fmt: skip
     rows = conn.execute(select(*columns).order_by(LoadKeyRow.load_key))
+    held: Counter[str] = Counter()
+    for (_, key), count in waiting(conn, held_patches(conn)).items():
+        held[key] += count
     return [
         PatchGauge(
             key, engine, label, *backlog.get(key, (0, 0.0)), load_s=load_s, pace=pace, rtf=rtf,
             quarantined=quarantined_at is not None, waits=bool(waits),
+            held=_part(held[key], backlog.get(key, (0, 0.0))[0], whole=quarantined_at is not None),
         )
         for key, engine, label, load_s, pace, rtf, quarantined_at, waits in rows
     ]  # fmt: skip
+
+
+def _part(held: int, ready: int, *, whole: bool) -> int:
+    """Return how many of a load key's ready stems are held; both were counted, one after the other, while slots work."""
+    return ready if whole else min(held, ready)
+
+
+def _held(conn: Connection) -> list[HeldGauge]:
+    query = select(PatchRow.load_key, PatchRow.engine, PatchRow.name).where(PATCH_HELD).distinct()
+    return [HeldGauge(*row) for row in conn.execute(query.order_by(PatchRow.name, PatchRow.load_key))]
 
 
 def _end(conn: Connection, column: Any) -> Cursor:

@@ -32,6 +32,7 @@ class Held:
     failed_host: str | None
     engine: str
     load_key: str
+    patch_id: int
     spec_hash: str
     est_s: float
     updated_at: float
@@ -40,7 +41,7 @@ class Held:
 _HELD = (
     StemRow.id, StemRow.song_id, StemRow.submission_id, StemRow.name, StemRow.state, StemRow.epoch, StemRow.slot_id,
     StemRow.tries, StemRow.losses, StemRow.kills, StemRow.shortages, StemRow.failed_host, StemRow.engine,
-    StemRow.load_key, StemRow.spec_hash, StemRow.est_s, StemRow.updated_at,
+    StemRow.load_key, StemRow.patch_id, StemRow.spec_hash, StemRow.est_s, StemRow.updated_at,
 )  # fmt: skip
 
 

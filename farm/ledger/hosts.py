@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, case, delete, func, select, update
 
 from farm.ledger.clock import db_now
+from farm.ledger.holds import held_of_slot
 from farm.ledger.models import (
     SLOT_LIVE,
     STEM_LEASED,
@@ -123,12 +124,4 @@ def stop_order(conn: Connection, slot: SlotRef, submission_ids: Collection[int])
     wanted = set(submission_ids)
     running = select(SubmissionRow.id).where(SubmissionRow.id.in_(wanted), SUBMISSION_RUNS)
     stopped = wanted.difference(conn.execute(running).scalars()) if wanted else set()
-    held = (
-        select(StemRow.load_key)
-        .join(LoadKeyRow, LoadKeyRow.load_key == StemRow.load_key)
-        .where(STEM_LEASED, StemRow.slot_id == slot.id)
-        .where(or_(LoadKeyRow.quarantined_at.is_not(None), LoadKeyRow.not_before > db_now()))
-        .distinct()
-    )
-    keys = frozenset(conn.execute(held).scalars())
-    return StopOrder(frozenset(stopped), whereabouts(conn, slot.id)[1], keys)
+    return StopOrder(frozenset(stopped), whereabouts(conn, slot.id)[1], held_of_slot(conn, slot.id))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
 
 from farm.ledger.choosing import KeyBacklog, choose_batch, cut_batch
 from farm.ledger.clock import db_now
+from farm.ledger.holds import held_by_engine, out_of_reach, waiting
 from farm.ledger.limiting import full_keys
 from farm.ledger.models import (
     STEM_DONE,
@@ -45,6 +46,22 @@ class _Seeker:
     warm_key: str | None
     limit: int
     alone: bool  #: no other host could do its work
+    without: Sequence[int]  #: patches that are held, or that its host fails on
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Stems of a submission that wait for a load key, and what that is."""
+
+    submission_id: int
+    priority: int
+    load_key: str
+    ready: int
+    est_s: float
+    load_s: float
+    pace: float
+    label: str
+    engine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +122,17 @@ def _seeker(conn: Connection, slot: SlotRef, engine: str, warm_key: str | None, 
     host, out = whereabouts(conn, slot.id)
     if out:
         return None
-    return _Seeker(slot.id, host, engine, warm_key, limit, alone=not has_company(conn, host, engine))
+    return _Seeker(
+        slot.id, host, engine, warm_key, limit, not has_company(conn, host, engine), out_of_reach(conn, host)
+    )
 
 
-def _waiting(conn: Connection, seeker: _Seeker, submission_id: int | None) -> list[Any]:
+def _waiting(conn: Connection, seeker: _Seeker, submission_id: int | None) -> list[_Waiting]:
     """Return what waits by submission and load key, but for patches that are held, that wait, or that the host fails on."""
     blocked = exists().where(
-        BlockRow.host == seeker.host, BlockRow.load_key == BacklogRow.load_key, BlockRow.until > db_now()
-    )
+        BlockRow.host == seeker.host, BlockRow.load_key == BacklogRow.load_key, BlockRow.patch == "",
+        BlockRow.until > db_now(),
+    )  # fmt: skip
     query = (
         select(
             BacklogRow.submission_id, SubmissionRow.priority, BacklogRow.load_key, BacklogRow.ready, BacklogRow.est_s,
@@ -124,7 +144,16 @@ def _waiting(conn: Connection, seeker: _Seeker, submission_id: int | None) -> li
     )  # fmt: skip
     if submission_id is not None:
         query = query.where(BacklogRow.submission_id == submission_id)
-    return list(conn.execute(query.order_by(BacklogRow.submission_id)))
+    found = [_Waiting(*row) for row in conn.execute(query.order_by(BacklogRow.submission_id))]
+    return list(_less(found, waiting(conn, seeker.without, submission_id)))
+
+
+def _less(found: Sequence[_Waiting], held: Mapping[tuple[int, str], int]) -> Iterator[_Waiting]:
+    """Take what a slot may not have off what waits; the rest of a load key is expected to take its share of the time."""
+    for entry in found:
+        left = entry.ready - held.get((entry.submission_id, entry.load_key), 0)
+        if left > 0:
+            yield replace(entry, ready=left, est_s=entry.est_s * left / entry.ready)
 
 
 def given_out() -> list[ColumnElement[bool]]:
@@ -135,12 +164,12 @@ def given_out() -> list[ColumnElement[bool]]:
     ]
 
 
-def _offers(conn: Connection, seeker: _Seeker, waiting: Sequence[Any], *, lock: bool) -> Iterator[_Offer]:
+def _offers(conn: Connection, seeker: _Seeker, found: Sequence[_Waiting], *, lock: bool) -> Iterator[_Offer]:
     """Yield what the slot should take, the best first: the next ones matter when others took a batch meanwhile."""
-    keys = {row.load_key: (row.engine, row.label) for row in waiting}
+    keys = {entry.load_key: (entry.engine, entry.label) for entry in found}
     full = full_keys(conn, seeker.slot_id, seeker.host, keys, lock=lock)
     live_slots, bound = census(conn, seeker.engine, seeker.slot_id)
-    backlogs = {(b.priority, b.load_key): b for b in _backlogs(waiting, bound) if b.load_key not in full}
+    backlogs = {(b.priority, b.load_key): b for b in _backlogs(found, bound) if b.load_key not in full}
     while backlogs:
         urgent = max(priority for priority, _ in backlogs)
         choice = choose_batch(backlogs.values(), warm_key=seeker.warm_key, live_slots=live_slots, limit=seeker.limit)
@@ -148,19 +177,19 @@ def _offers(conn: Connection, seeker: _Seeker, waiting: Sequence[Any], *, lock: 
             backlogs = {place: backlog for place, backlog in backlogs.items() if place[0] < urgent}
             continue
         del backlogs[urgent, choice.load_key]
-        owners = [r.submission_id for r in waiting if (r.priority, r.load_key) == (urgent, choice.load_key)]
+        owners = [e.submission_id for e in found if (e.priority, e.load_key) == (urgent, choice.load_key)]
         yield _Offer(choice.load_key, choice.size, owners)
 
 
-def _backlogs(waiting: Sequence[Any], bound: Mapping[str, int]) -> Iterator[KeyBacklog]:
+def _backlogs(found: Sequence[_Waiting], bound: Mapping[str, int]) -> Iterator[KeyBacklog]:
     """Add up what waits for each load key at each priority."""
-    by_place: defaultdict[tuple[int, str], list[Any]] = defaultdict(list)
-    for row in waiting:
-        by_place[row.priority, row.load_key].append(row)
-    for (priority, load_key), rows in by_place.items():
-        est_s = sum(row.est_s * row.pace for row in rows)
-        ready = sum(row.ready for row in rows)
-        yield KeyBacklog(load_key, ready, est_s, rows[0].load_s, bound.get(load_key, 0), priority)
+    by_place: defaultdict[tuple[int, str], list[_Waiting]] = defaultdict(list)
+    for entry in found:
+        by_place[entry.priority, entry.load_key].append(entry)
+    for (priority, load_key), entries in by_place.items():
+        est_s = sum(entry.est_s * entry.pace for entry in entries)
+        ready = sum(entry.ready for entry in entries)
+        yield KeyBacklog(load_key, ready, est_s, entries[0].load_s, bound.get(load_key, 0), priority)
 
 
 def _takeable(seeker: _Seeker, submission_id: int, load_key: str) -> Select[int, int]:
@@ -171,6 +200,8 @@ def _takeable(seeker: _Seeker, submission_id: int, load_key: str) -> Select[int,
         StemRow.load_key == load_key,
         or_(StemRow.not_before.is_(None), StemRow.not_before <= db_now()),
     )
+    if seeker.without:
+        query = query.where(StemRow.patch_id.not_in(seeker.without))
     if not seeker.alone:
         # Failed on a fresh engine of this host: another one has its turn.
         query = query.where(
@@ -254,4 +285,6 @@ def ready_by_engine(conn: Connection) -> dict[str, int]:
         .where(SUBMISSION_RUNS, BacklogRow.ready > 0, *given_out())
         .group_by(BacklogRow.engine)
     )
-    return {engine: int(count) for engine, count in rows}
+    held = held_by_engine(conn, given_out())
+    counts = {engine: int(count) - held.get(engine, 0) for engine, count in rows}
+    return {engine: count for engine, count in counts.items() if count > 0}

@@ -139,6 +139,10 @@ class PatchRow(Row):
     body: Mapped[str]  #: Patch
     engine: Mapped[str] = mapped_column(String(32))
     load_key: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str]  #: for people: `TimGM6mb:000:055`; rows of one load key and name are one patch
+    quarantined_at: Mapped[float | None]
+    reason: Mapped[str] = mapped_column(default="")  #: why it is quarantined
+    forgiven: Mapped[int] = mapped_column(default=0)  #: as of `LoadKeyRow`
 
 
 class StemRow(Row):
@@ -204,11 +208,12 @@ class HostRow(Row):
 
 
 class BlockRow(Row):
-    """A host that gets no more stems of a load key for a while, since it failed on them."""
+    """A host that gets no more stems of a patch for a while, since it failed on them, or of all that it cannot load."""
 
     __tablename__ = "block"
     host: Mapped[str] = mapped_column(primary_key=True)
     load_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    patch: Mapped[str] = mapped_column(primary_key=True, default="")  #: its name; empty for all of the load key
     until: Mapped[float]
     detail: Mapped[str]
 
@@ -266,6 +271,7 @@ class AttemptRow(Row):
     cached: Mapped[bool | None]
     host: Mapped[str | None]
     load_key: Mapped[str | None] = mapped_column(String(64))  #: of a stem; None of tasks
+    patch_id: Mapped[int | None]  #: of a stem; None of tasks
     audio_s: Mapped[float | None]  #: seconds of audio that were rendered
     est_s: Mapped[float | None]  #: seconds that the render was expected to take
     fingerprint: Mapped[str | None] = mapped_column(String(16))  #: of a failed try: what its detail says in general
@@ -353,6 +359,7 @@ SUBMISSION_OPEN = SubmissionRow.state.in_(
     [literal_column(f"'{state}'") for state in ("submitting", "scanning", "active", "pausing", "paused", "cancelling")]
 )
 SUBMISSION_RUNS = SubmissionRow.state.in_([literal_column("'scanning'"), literal_column("'active'")])
+PATCH_HELD = PatchRow.quarantined_at.is_not(None)
 STEM_LOST = StemRow.state.in_([literal_column("'dropped'"), literal_column("'failed'")])
 
 
@@ -370,6 +377,9 @@ _partial(
     "ix_stem_ready", StemRow.submission_id, StemRow.load_key, StemRow.rank, StemRow.est_s.desc(), StemRow.id,
     where=STEM_READY,
 )  # fmt: skip
+_partial("ix_stem_patch", StemRow.patch_id, StemRow.submission_id, where=STEM_READY)
+_partial("ix_patch_held", PatchRow.id, where=PATCH_HELD)
+Index("ix_patch_load_key", PatchRow.load_key, PatchRow.name)
 _partial("ix_stem_leased", StemRow.slot_id, StemRow.updated_at, where=STEM_LEASED)
 _partial("ix_stem_lost", StemRow.submission_id, StemRow.song_id, where=STEM_LOST)
 _partial("ix_slot_live", SlotRow.heartbeat_at, where=SLOT_LIVE)
@@ -377,6 +387,7 @@ _partial("ix_task_ready", TaskRow.urgency, TaskRow.id, where=TASK_READY)
 _partial("ix_task_running", TaskRow.slot_id, TaskRow.updated_at, where=TASK_RUNNING)
 Index("ix_attempt_stem_id", AttemptRow.stem_id)
 _partial("ix_attempt_load_key", AttemptRow.load_key, AttemptRow.id, where=AttemptRow.load_key.is_not(None))
+_partial("ix_attempt_patch", AttemptRow.patch_id, AttemptRow.id, where=AttemptRow.patch_id.is_not(None))
 _partial(
     "ix_attempt_failed", AttemptRow.submission_id, AttemptRow.fingerprint, where=AttemptRow.fingerprint.is_not(None)
 )

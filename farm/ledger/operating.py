@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from farm.ledger import eating, hosts, limiting, patches, reopening, steering, trouble
+from farm.ledger import eating, holds, hosts, limiting, patches, reopening, steering, trouble
 from farm.ledger.face import Face
 from farm.ledger.records import (
     Event,
     FailureGroup,
+    HoldReport,
     HostReport,
     LimitReport,
     NewEvent,
@@ -111,8 +112,8 @@ class Operating(Face):
         For a farm without a person who could release them, such as a run on a laptop.
         """
         count = 0
-        while self._db.read(lambda conn: patches.only_held_left(conn, submission_id)):
-            count += self._db.write(lambda tx: patches.fail_held(tx, submission_id))
+        while self._db.read(lambda conn: holds.only_held_left(conn, submission_id)):
+            count += self._db.write(lambda tx: holds.fail_held(tx, submission_id))
         return count
 
     # ------------------------------------------------------------ hosts and slots
@@ -147,23 +148,33 @@ class Operating(Face):
         """Return the load keys that a submission, or any, has stems for: held ones first, then the most work."""
         return self._db.read(lambda conn: patches.all_of(conn, submission_id))
 
-    def quarantine(self, load_key_prefix: str, reason: str) -> PatchReport:
-        """Hold the work of a patch until it is released.
+    def holds(self) -> list[HoldReport]:
+        """Return all that is quarantined: load keys as a whole, then single patches, by name."""
+        return self._db.read(patches.holds)
+
+    def quarantine(self, name: str, reason: str) -> HoldReport:
+        """Hold the work of a patch, or of all that is loaded with a load key, until it is released.
+
+        Args:
+            name: of a patch (`TimGM6mb:000:055`), a load key or what it loads; or how one of these alone begins.
+            reason: why, for people.
 
         Raises:
-            UnknownIdError: no load key begins so, or several do.
+            UnknownIdError: nothing begins so, or several things do.
             StateError: it is quarantined already.
         """
-        return self._db.write(lambda tx: patches.quarantine(tx, load_key_prefix, reason))
+        return self._db.write(lambda tx: patches.quarantine(tx, name, reason))
 
-    def release(self, load_key_prefix: str) -> PatchReport:
-        """Give out the work of a quarantined or waiting patch again; what it did before is forgiven.
+    def release(self, name: str) -> HoldReport:
+        """Give out the work of what is quarantined or waits again; what it did before is forgiven.
+
+        Of a load key, all its patches are released.
 
         Raises:
-            UnknownIdError: no load key begins so, or several do.
+            UnknownIdError: nothing begins so, or several things do.
             StateError: it is not held.
         """
-        return self._db.write(lambda tx: patches.release(tx, load_key_prefix))
+        return self._db.write(lambda tx: patches.release(tx, name))
 
     def limits(self) -> list[LimitReport]:
         """Return the named limits and how much of each is taken."""

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
-from farm.ledger.blaming import hold
+from farm.ledger.blaming import Target, hold
 from farm.ledger.clock import db_now
-from farm.ledger.holding import lock_stems
-from farm.ledger.models import (
-    STEM_READY,
-    TASK_READY,
-    TASK_RUNNING,
-    AttemptRow,
-    BacklogRow,
-    BlockRow,
-    LoadKeyRow,
-    StemRow,
-    SubmissionRow,
-    TallyRow,
-    TaskRow,
-)
-from farm.ledger.records import PatchReport
-from farm.ledger.songs import lock_song
-from farm.ledger.stems import end_stem
-from farm.ledger.tx import Subject, Tx
+from farm.ledger.holds import waiting
+from farm.ledger.models import PATCH_HELD, AttemptRow, BacklogRow, BlockRow, LoadKeyRow, PatchRow, SubmissionRow
+from farm.ledger.records import HoldReport, PatchReport
+from farm.ledger.tx import Tx
 from schemas.errors import StateError, UnknownIdError
-from schemas.states import EventKind, FailureReason, SongState, SubmissionState
+from schemas.states import EventKind
 
-#: Stems that are failed in one transaction.
-_FAILED_AT_ONCE: Final = 500
+# ---------------------------------------------------------------- what there is
 
 
 def all_of(conn: Connection, submission_id: int | None) -> list[PatchReport]:
@@ -42,10 +28,14 @@ def all_of(conn: Connection, submission_id: int | None) -> list[PatchReport]:
         and not conn.execute(select(SubmissionRow.id).where(SubmissionRow.id == submission_id)).first()
     ):
         raise UnknownIdError(f"there is no submission {submission_id} in the ledger", hint="See `farm status`")
-    return _reports(conn, *conditions)
+    held: defaultdict[str, list[HoldReport]] = defaultdict(list)
+    for report in _held_patches(conn, submission_id):
+        held[report.load_key].append(report)
+    reports = [_report(row, tuple(held[row.load_key])) for row in conn.execute(_sums(conditions))]
+    return sorted(reports, key=lambda r: (not r.quarantined, not r.held_patches, -r.est_s, r.load_key))
 
 
-def _reports(conn: Connection, *conditions: ColumnElement[bool]) -> list[PatchReport]:
+def _sums(conditions: Iterable[ColumnElement[bool]]) -> Any:
     names = ("ready", "leased", "done", "failed", "est_s")
     sums = [func.sum(getattr(BacklogRow, name)).label(name) for name in names]
     waits = (LoadKeyRow.not_before > db_now()).label("waits")
@@ -53,17 +43,11 @@ def _reports(conn: Connection, *conditions: ColumnElement[bool]) -> list[PatchRe
         LoadKeyRow.load_key, LoadKeyRow.label, LoadKeyRow.engine, LoadKeyRow.load_s, LoadKeyRow.pace, LoadKeyRow.rtf,
         LoadKeyRow.quarantined_at, LoadKeyRow.reason, LoadKeyRow.not_before,
     )  # fmt: skip
-    rows = conn.execute(
-        select(*columns, waits, *sums)
-        .join(BacklogRow, BacklogRow.load_key == LoadKeyRow.load_key)
-        .where(*conditions)
-        .group_by(*columns)
-    )
-    reports = [_report(row) for row in rows]
-    return sorted(reports, key=lambda report: (not report.quarantined, -report.est_s, report.load_key))
+    joined = select(*columns, waits, *sums).join(BacklogRow, BacklogRow.load_key == LoadKeyRow.load_key)
+    return joined.where(*conditions).group_by(*columns)
 
 
-def _report(row: Any) -> PatchReport:
+def _report(row: Any, held_patches: tuple[HoldReport, ...]) -> PatchReport:
     held = row.quarantined_at is not None
     return PatchReport(
         load_key=row.load_key,
@@ -78,104 +62,156 @@ def _report(row: Any) -> PatchReport:
         rtf=row.rtf,
         quarantined=held,
         reason=row.reason if held or row.waits else "",
+        held=int(row.ready) if held else sum(report.ready for report in held_patches),
+        held_patches=held_patches,
     )
 
 
-def _find(tx: Tx, prefix: str) -> Any:
-    """Lock the one load key that begins so, or whose label this is."""
-    query = select(LoadKeyRow.load_key, LoadKeyRow.label, LoadKeyRow.quarantined_at, LoadKeyRow.not_before)
-    named = or_(LoadKeyRow.load_key.startswith(prefix, autoescape=True), LoadKeyRow.label == prefix)
-    rows = tx.conn.execute(query.where(named).order_by(LoadKeyRow.load_key).with_for_update()).all() if prefix else []
-    exact = [row for row in rows if row.load_key == prefix]
-    if len(exact or rows) == 1:
-        return (exact or rows)[0]
-    if rows:
-        listed = ", ".join(row.load_key for row in rows[:5])
-        raise UnknownIdError(f"{len(rows)} patches begin with {prefix} ({listed})", hint="Give more digits of the one")
-    raise UnknownIdError(f"no patch begins with {prefix or 'nothing'}", hint="See `farm patches` for those there are")
+def holds(conn: Connection) -> list[HoldReport]:
+    """Return all that is quarantined: load keys as a whole, then single patches, by name."""
+    rows = conn.execute(select(*_KEY, LoadKeyRow.reason).where(LoadKeyRow.quarantined_at.is_not(None))).all()
+    keys = [_of_key(conn, Target(row.load_key, row.label), row.engine, row.reason, held=True) for row in rows]
+    return [*sorted(keys, key=lambda report: (report.label, report.load_key)), *_held_patches(conn, None)]
 
 
-def quarantine(tx: Tx, prefix: str, reason: str) -> PatchReport:
-    """Hold the work of a patch."""
-    found = _find(tx, prefix)
-    if not hold(tx, found.load_key, reason or "by a person"):
-        raise StateError(
-            f"patch {found.load_key} ({found.label}) is quarantined already",
-            hint=f"`farm quarantine {found.load_key} --release` gives its work out again",
+def _of_key(conn: Connection, key: Target, engine: str, reason: str, *, held: bool) -> HoldReport:
+    query = select(func.coalesce(func.sum(BacklogRow.ready), 0)).where(BacklogRow.load_key == key.load_key)
+    return HoldReport(key.load_key, key.label, engine, int(conn.execute(query).scalar_one()), held, reason)
+
+
+def _held_patches(conn: Connection, submission_id: int | None) -> list[HoldReport]:
+    """Return the patches that are held for themselves, with their ready stems."""
+    query = select(PatchRow.id, PatchRow.load_key, PatchRow.name, PatchRow.engine, PatchRow.reason).where(PATCH_HELD)
+    same: defaultdict[Target, list[Any]] = defaultdict(list)
+    for row in conn.execute(query.order_by(PatchRow.name, PatchRow.load_key, PatchRow.id)):
+        same[Target(row.load_key, row.name, row.name)].append(row)
+    return [_of_patch(conn, patch, rows, submission_id, held=True) for patch, rows in same.items()]
+
+
+def _of_patch(
+    conn: Connection, patch: Target, rows: Sequence[Any], submission_id: int | None, *, held: bool
+) -> HoldReport:
+    ready = sum(waiting(conn, [row.id for row in rows], submission_id).values())
+    reason = rows[0].reason if held else ""
+    return HoldReport(patch.load_key, patch.label, rows[0].engine, ready, held, reason, patch.patch)
+
+
+# ---------------------------------------------------------------- which one is meant
+
+
+_KEY = (LoadKeyRow.load_key, LoadKeyRow.label, LoadKeyRow.engine)
+
+
+def _find(conn: Connection, words: str) -> Target:
+    """Return the one load key or patch that is named so, or else begins so."""
+    found = [*_keys_named(conn, words), *_patches_named(conn, words)] if words else []
+    exact = [target for target in found if words in _names(target)]
+    best = exact or found
+    if len(best) == 1:
+        return best[0]
+    if best:
+        listed = ", ".join(_names(target)[-1] for target in best[:5])
+        raise UnknownIdError(
+            f"{len(best)} patches begin with {words} ({listed})",
+            hint="Give more of its name, or its key: KEY:bank:program",
         )
-    return _one(tx, found.load_key)
+    raise UnknownIdError(f"no patch begins with {words or 'nothing'}", hint="See `farm patches` for those there are")
 
 
-def release(tx: Tx, prefix: str) -> PatchReport:
-    """Give out the work of a patch again; its past tries and its hosts' are forgotten."""
-    found = _find(tx, prefix)
-    blocked = tx.conn.execute(delete(BlockRow).where(BlockRow.load_key == found.load_key)).rowcount
-    if found.quarantined_at is None and found.not_before is None and not blocked:
+def _names(target: Target) -> tuple[str, ...]:
+    """Return what a load key or a patch is called, the unmistakable name last."""
+    return (target.label, f"{target.load_key}:{_preset(target.patch)}" if target.patch else target.load_key)
+
+
+def _preset(name: str) -> str:
+    """Return bank and program of a patch's name: `000:055`."""
+    return ":".join(name.rsplit(":", 2)[1:])
+
+
+def _keys_named(conn: Connection, words: str) -> list[Target]:
+    named = or_(LoadKeyRow.load_key.startswith(words, autoescape=True), LoadKeyRow.label == words)
+    rows = conn.execute(select(*_KEY).where(named).order_by(LoadKeyRow.load_key))
+    return [Target(row.load_key, row.label) for row in rows]
+
+
+def _patches_named(conn: Connection, words: str) -> list[Target]:
+    key, colon, preset = words.partition(":")
+    named = PatchRow.name.startswith(words, autoescape=True)
+    if key and colon:
+        named = or_(named, PatchRow.load_key.startswith(key, autoescape=True))
+    query = select(PatchRow.load_key, PatchRow.name).where(named).distinct()
+    rows = conn.execute(query.order_by(PatchRow.name, PatchRow.load_key))
+    found = [Target(row.load_key, row.name, row.name) for row in rows]
+    # Databases differ in whether they tell small letters from capitals.
+    return [
+        patch
+        for patch in found
+        if patch.patch.startswith(words)
+        or (colon and patch.load_key.startswith(key) and _preset(patch.patch).startswith(preset))
+    ]
+
+
+# ---------------------------------------------------------------- held and released
+
+
+def quarantine(tx: Tx, words: str, reason: str) -> HoldReport:
+    """Hold the work of a patch, or of all that is loaded with a key."""
+    target = _find(tx.conn, words)
+    if not hold(tx, target, reason or "by a person"):
         raise StateError(
-            f"patch {found.load_key} ({found.label}) is not quarantined",
-            hint="See `farm quarantine` for those that are",
+            f"patch {target} is quarantined already",
+            hint=f"`farm quarantine {_names(target)[-1]} --release` gives its work out again",
         )
-    last = select(func.coalesce(func.max(AttemptRow.id), 0)).scalar_subquery()
-    free = {"quarantined_at": None, "reason": "", "not_before": None, "misses": 0}
-    tx.conn.execute(update(LoadKeyRow).where(LoadKeyRow.load_key == found.load_key).values(forgiven=last, **free))
-    tx.event(EventKind.RELEASED, f"{found.label} ({found.load_key})", load_key=found.load_key)
-    return _one(tx, found.load_key)
+    return _one(tx.conn, target)
 
 
-def _one(tx: Tx, load_key: str) -> PatchReport:
-    reports = _reports(tx.conn, LoadKeyRow.load_key == load_key)
-    if reports:
-        return reports[0]
-    row = tx.conn.execute(select(*LoadKeyRow.__table__.columns).where(LoadKeyRow.load_key == load_key)).one()
+def release(tx: Tx, words: str) -> HoldReport:
+    """Give out the work of a patch again, or of all patches of a load key; past tries and hosts' are forgotten."""
+    target = _find(tx.conn, words)
+    mine = [BlockRow.load_key == target.load_key, *([BlockRow.patch == target.patch] if target.patch else [])]
+    freed = tx.conn.execute(delete(BlockRow).where(*mine)).rowcount
+    freed += _release_patches(tx, target)
+    freed += 0 if target.patch else _release_key(tx, target.load_key)
+    if not freed:
+        raise StateError(
+            f"patch {target} is not quarantined by itself",
+            hint="See `farm quarantine` for what is: it may be held with all that it is loaded with",
+        )
+    tx.event(EventKind.RELEASED, str(target), load_key=target.load_key)
+    return _one(tx.conn, target)
+
+
+def _release_patches(tx: Tx, target: Target) -> int:
+    """Forgive the patch, or every patch of the load key; returns how many were held."""
+    mine = [PatchRow.load_key == target.load_key, *([PatchRow.name == target.patch] if target.patch else [])]
+    query = select(PatchRow.quarantined_at).where(*mine).order_by(PatchRow.id).with_for_update(key_share=True)
+    held = sum(at is not None for at in tx.conn.execute(query).scalars())
+    if held or target.patch:
+        free = {"quarantined_at": None, "reason": "", "forgiven": _last_try()}
+        tx.conn.execute(update(PatchRow).where(*mine).values(**free))
+    return held
+
+
+def _release_key(tx: Tx, load_key: str) -> int:
+    mine = LoadKeyRow.load_key == load_key
+    query = select(LoadKeyRow.quarantined_at, LoadKeyRow.not_before).where(mine).with_for_update()
+    before = tx.conn.execute(query).one()
+    free = {"quarantined_at": None, "reason": "", "not_before": None, "misses": 0, "forgiven": _last_try()}
+    tx.conn.execute(update(LoadKeyRow).where(mine).values(**free))
+    return int(before.quarantined_at is not None or before.not_before is not None)
+
+
+def _last_try() -> Any:
+    return select(func.coalesce(func.max(AttemptRow.id), 0)).scalar_subquery()
+
+
+def _one(conn: Connection, target: Target) -> HoldReport:
+    if target.patch:
+        columns = (PatchRow.id, PatchRow.engine, PatchRow.reason, PatchRow.quarantined_at)
+        mine = and_(PatchRow.load_key == target.load_key, PatchRow.name == target.patch)
+        rows = conn.execute(select(*columns).where(mine).order_by(PatchRow.id)).all()
+        return _of_patch(conn, target, rows, None, held=rows[0].quarantined_at is not None)
+    one = select(LoadKeyRow.engine, LoadKeyRow.reason, LoadKeyRow.quarantined_at)
+    row = conn.execute(one.where(LoadKeyRow.load_key == target.load_key)).one()
     held = row.quarantined_at is not None
-    return PatchReport(
-        load_key, row.label, row.engine, 0, 0, 0, 0, 0.0, row.load_s, row.rtf, held, row.reason if held else ""
-    )  # fmt: skip
-
-
-def stems_held(conn: Connection, submission_id: int) -> int:
-    """Count the ready stems of a submission whose patches are quarantined."""
-    query = select(func.coalesce(func.sum(BacklogRow.ready), 0)).join(
-        LoadKeyRow, LoadKeyRow.load_key == BacklogRow.load_key
-    )
-    held = query.where(BacklogRow.submission_id == submission_id, LoadKeyRow.quarantined_at.is_not(None))
-    return int(conn.execute(held).scalar_one())
-
-
-def only_held_left(conn: Connection, submission_id: int) -> bool:
-    """Whether nothing of an active submission can be worked on but what waits for a quarantined patch."""
-    if not stems_held(conn, submission_id):
-        return False
-    state = select(SubmissionRow.state).where(SubmissionRow.id == submission_id)
-    backlog = select(func.sum(BacklogRow.ready + BacklogRow.leased)).where(BacklogRow.submission_id == submission_id)
-    tasks = select(TaskRow.id).where(TaskRow.submission_id == submission_id, or_(TASK_READY, TASK_RUNNING))
-    drawing = select(TallyRow.amount).where(
-        TallyRow.submission_id == submission_id,
-        TallyRow.subject == Subject.SONG.value,
-        TallyRow.name.in_([SongState.SPLITTING.value, SongState.DRAWING.value]),
-        TallyRow.amount > 0,
-    )
-    return (
-        conn.execute(state).scalar() is SubmissionState.ACTIVE
-        and conn.execute(backlog).scalar() == stems_held(conn, submission_id)
-        and conn.execute(tasks.limit(1)).first() is None
-        and conn.execute(drawing.limit(1)).first() is None
-    )
-
-
-def fail_held(tx: Tx, submission_id: int) -> int:
-    """Fail some stems of quarantined patches, each with its patch's reason; returns how many songs or stems ended."""
-    ids = _held_stems(tx.conn, submission_id)
-    _, stems = lock_stems(tx, ids, STEM_READY)
-    reasons = {row.load_key: row.reason for row in tx.conn.execute(select(LoadKeyRow.load_key, LoadKeyRow.reason))}
-    for stem in stems:
-        song = lock_song(tx, stem.song_id)  # read anew: another stem of it may have ended it
-        if song.state is SongState.RENDERING:
-            end_stem(tx, song, stem, FailureReason.QUARANTINED, f"its patch is held: {reasons[stem.load_key]}")
-    return len(stems)
-
-
-def _held_stems(conn: Connection, submission_id: int) -> Sequence[int]:
-    keys = select(LoadKeyRow.load_key).where(LoadKeyRow.quarantined_at.is_not(None))
-    query = select(StemRow.id).where(STEM_READY, StemRow.submission_id == submission_id, StemRow.load_key.in_(keys))
-    return list(conn.execute(query.order_by(StemRow.song_id, StemRow.id).limit(_FAILED_AT_ONCE)).scalars())
+    return _of_key(conn, target, row.engine, row.reason if held else "", held=held)

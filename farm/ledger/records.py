@@ -294,7 +294,7 @@ class StopOrder:
 
     submissions: frozenset[int]  #: of those asked about: paused, cancelled or ended
     draining: bool  #: its host gets no more work: drained by a person, or sick
-    held_keys: frozenset[str] = frozenset()  #: load keys of the stems it holds that are quarantined
+    held: frozenset[int] = frozenset()  #: stems that it holds whose patch is quarantined, or waits for a licence
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +326,19 @@ class SlotReport:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldReport:
+    """A patch, or all that is loaded with a load key, whose work is held until a person releases it."""
+
+    load_key: str
+    label: str  #: for people: the patch's name, or what the key loads
+    engine: str
+    ready: int  #: stems that wait for it
+    quarantined: bool  #: False when it was just released
+    reason: str  #: empty if it is not held
+    patch: str = ""  #: name of the patch; empty for all of the load key
+
+
+@dataclass(frozen=True, slots=True)
 class PatchReport:
     """What a slot must have loaded (a load key), the work for it and what it costs."""
 
@@ -339,8 +352,10 @@ class PatchReport:
     est_s: float  #: seconds that the renders of the ready stems will take, by what was measured
     load_s: float  #: smoothed seconds to load it
     rtf: float | None  #: smoothed seconds of rendering for a second of audio; None before the first render
-    quarantined: bool  #: its work is held until a person releases it
+    quarantined: bool  #: all of its work is held until a person releases it
     reason: str  #: why it is held, or waits; empty if it does not
+    held: int = 0  #: ready stems that are held, with all the key's work or with their patches
+    held_patches: tuple[HoldReport, ...] = ()  #: patches of it that are held for themselves
 
 
 @dataclass(frozen=True, slots=True)

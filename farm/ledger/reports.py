@@ -7,6 +7,7 @@ from collections import defaultdict
 from sqlalchemy import Connection, func, select
 
 from farm.ledger.clock import db_now
+from farm.ledger.holds import stems_held
 from farm.ledger.leases import job_of
 from farm.ledger.models import (
     FILE_REJECTED,
@@ -21,7 +22,6 @@ from farm.ledger.models import (
     TallyRow,
 )  # fmt: skip
 from farm.ledger.parsed import engine_facts_of, plan_of
-from farm.ledger.patches import stems_held
 from farm.ledger.records import Failure, SongReport, SongWork, StemWork, SubmissionStatus, TaskRef
 from farm.ledger.slots import live_count
 from farm.ledger.songs import required, spec_of, split_of

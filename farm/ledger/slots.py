@@ -83,6 +83,12 @@ def live_count(conn: Connection, engine: str | None = None) -> int:
     return conn.execute(query).scalar_one()
 
 
+def slots_by_host(conn: Connection, engine: str) -> Counter[str]:
+    """Count the live slots of an engine class on each host."""
+    query = select(SlotRow.host, func.count()).where(SLOT_LIVE, SlotRow.engine == engine).group_by(SlotRow.host)
+    return Counter({row[0]: row[1] for row in conn.execute(query)})
+
+
 def bind(tx: Tx, slot: SlotRef, load_key: str) -> None:
     """Note that a slot is about to load a key, or has it loaded: others that choose meanwhile count it."""
     tx.conn.execute(update(SlotRow).where(SlotRow.id == slot.id).values(warm_key=load_key))

@@ -60,7 +60,7 @@ def _apply(
 ) -> StemDecision:
     tried = attempt(
         stem.submission_id, stem_id=stem.id, slot_id=stem.slot_id, host=host, epoch=stem.epoch, load_key=stem.load_key,
-        began_at=stem.updated_at, outcome=outcome, reason=cause.value, detail=detail, est_s=stem.est_s,
+        patch_id=stem.patch_id, began_at=stem.updated_at, outcome=outcome, reason=cause.value, detail=detail, est_s=stem.est_s,
     )  # fmt: skip
     note_attempts(tx, [tried])
     kept: dict[str, Any] = {

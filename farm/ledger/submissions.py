@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from farm.ledger.bulk import insert_rows
 from farm.ledger.clock import db_now
+from farm.ledger.holds import songs_held
 from farm.ledger.models import (
-    STEM_READY,
     SUBMISSION_OPEN,
     SUBMISSION_RUNS,
     FileRow,
-    LoadKeyRow,
-    StemRow,
     SubmissionRow,
     TallyRow,
     TaskRow,
@@ -235,22 +233,11 @@ def pulses(conn: Connection, submission_id: int | None) -> tuple[float, list[Pul
         )
     ).all()
     now = conn.execute(select(db_now())).scalar_one()
-    held = _songs_held(conn, list(heads))
+    held = songs_held(conn, list(heads))
     return now, [
         _pulse(head, [row for row in counts if row.submission_id == found], held.get(found, 0))
         for found, head in heads.items()
     ]
-
-
-def _songs_held(conn: Connection, ids: Sequence[int]) -> dict[int, int]:
-    """Count the songs of submissions that wait for a quarantined patch."""
-    keys = select(LoadKeyRow.load_key).where(LoadKeyRow.quarantined_at.is_not(None))
-    if conn.execute(keys.limit(1)).first() is None:
-        return {}
-    query = select(StemRow.submission_id, func.count(StemRow.song_id.distinct())).where(
-        STEM_READY, StemRow.submission_id.in_(ids), StemRow.load_key.in_(keys)
-    )
-    return {row[0]: row[1] for row in conn.execute(query.group_by(StemRow.submission_id))}
 
 
 def _pulse(head: Any, counts: Sequence[Any], songs_held: int) -> Pulse:

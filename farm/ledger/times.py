@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
+from farm.ledger.holds import held_patches, waiting
 from farm.ledger.limiting import is_about
 from farm.ledger.models import (
     SLOT_LIVE,
@@ -55,7 +56,7 @@ _DRAWN: Final = (SongState.RENDERING, SongState.MIXING, SongState.ANNOTATING, So
 
 @dataclass(frozen=True, slots=True)
 class KeyTimes:
-    """Stems of one load key that are left, and how long such stems took."""
+    """Stems of one load key that are left, those of held patches for themselves, and how long such stems took."""
 
     load_key: str
     label: str  #: name of one of its patches, for people
@@ -207,8 +208,9 @@ def _keys(
         .order_by(BacklogRow.load_key)
     ).all()  # fmt: skip
     loaded = _loaded(conn, [row.load_key for row in rows])
+    single = waiting(conn, held_patches(conn), submission_id)
     limits = conn.execute(select(LimitRow.name, LimitRow.max, LimitRow.scope).order_by(LimitRow.name)).all()
-    return tuple(
+    found = [
         KeyTimes(
             load_key=load_key,
             label=label or load_key,
@@ -224,7 +226,16 @@ def _keys(
             **_tightest(limits, load_key, engine, label, hosts.get(engine, {})),
         )
         for load_key, stems, est_s, engine, label, load_s, pace, quarantined_at in rows
-    )
+    ]
+    return tuple(part for key in found for part in _apart(key, single.get((submission_id, key.load_key), 0)))
+
+
+def _apart(key: KeyTimes, held: int) -> Iterator[KeyTimes]:
+    """Tell the stems of held patches from the rest; they are taken to be as long as the others of their load key."""
+    held = key.stems if key.held else min(held, key.stems)
+    for stems, is_held in ((key.stems - held, False), (held, True)):
+        if stems:
+            yield replace(key, stems=stems, est_s=key.est_s * stems / key.stems, held=is_held)
 
 
 def _tightest(

@@ -1,7 +1,7 @@
 """A write transaction: its connection, and the counters that are written at its end in one order for all.
 
-Every transaction takes its locks in the order slot, submission, song, stem, limit, task, block, host, then what `Tx.flush`
-writes (load key, backlog, tally), each by rising key: two transactions never wait for one another in a circle.
+Every transaction takes its locks in the order slot, submission, song, stem, limit, task, block, host, patch, then what
+`Tx.flush` writes (load key, backlog, tally), each by rising key: two transactions never wait for one another in a circle.
 """
 
 from __future__ import annotations

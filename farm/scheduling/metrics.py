@@ -226,7 +226,7 @@ def _places(gauges: Gauges) -> Iterator[Metric]:
     yield from _hosts(gauges)
     ready: dict[tuple[str, ...], float] = {(engine,): 0 for engine in ENGINES}
     for patch in gauges.patches:
-        ready[patch.engine,] = ready.get((patch.engine,), 0) + patch.ready
+        ready[patch.engine,] = ready.get((patch.engine,), 0) + patch.ready - patch.held
     yield _family("farm_ready_stems", "Stems that wait for a slot", ("engine",), ready)
 
 
@@ -246,13 +246,20 @@ def _patches(gauges: Gauges) -> Iterator[Metric]:
         found = {_labels(patch): value(patch) for patch in gauges.patches}
         return _family(name, text, _PATCH, {key: number for key, number in found.items() if number is not None})
 
-    yield family("farm_backlog_stems", "Stems that wait for a slot", lambda patch: patch.ready)
-    yield family("farm_backlog_seconds", "Expected render time of what waits", lambda p: p.est_s * p.pace)
+    yield family("farm_backlog_stems", "Stems that wait for a slot", lambda patch: patch.ready - patch.held)
+    yield family("farm_backlog_seconds", "Expected render time of what waits", _backlog_s)
+    yield family("farm_held_stems", "Stems that wait until a person releases their patch", lambda patch: patch.held)
     yield family("farm_patch_load_time_seconds", "Time to load the patch, smoothed", lambda patch: patch.load_s)
     text = "Render time over the audio's, smoothed: 0.01 renders a hundred seconds in one"
     yield family("farm_patch_real_time_factor", text, lambda patch: patch.rtf)
-    yield family("farm_patch_quarantined", "1 when the patch is held", lambda patch: patch.quarantined)
+    quarantined: dict[tuple[str, ...], float] = {_labels(patch): patch.quarantined for patch in gauges.patches}
+    quarantined |= {(held.engine, held.name, held.load_key): 1 for held in gauges.held}
+    yield _family("farm_patch_quarantined", "1 when the patch is held", _PATCH, quarantined)
     yield family("farm_patch_waits_for_licence", "1 when it found no licence", lambda patch: patch.waits)
+
+
+def _backlog_s(patch: PatchGauge) -> float:
+    return patch.est_s * patch.pace * (1 - patch.held / patch.ready) if patch.ready else 0.0
 
 
 def _filled(counts: Mapping[str, float], states: Iterable[str]) -> dict[tuple[str, ...], float]:

@@ -12,7 +12,7 @@ from farm.ledger import open_ledger
 from farm.ledger.models import AttemptRow, StemRow
 from schemas.logs import log_files, parse_line
 from schemas.states import EventKind, FailureReason
-from tests.support.broken import SLOW_LOAD_S
+from tests.support.broken import MUTE, SLOW_LOAD_S, patch
 from tests.support.databases import new_ledger_url
 from tests.support.ledgers import assert_counters_are_true, rows
 from tests.support.stages import Stage
@@ -185,10 +185,33 @@ def test_a_patch_that_is_bad_again_and_again_is_held_and_everything_else_goes_on
     # Two stems fail both their tries, the third its first: there the batch stops, and the rest is kept for better days.
     assert stage.causes() == ["verdict"] * 5
     assert stage.states(number) == {"done": 4, "failed": 2, "ready": 3}
-    (report,) = [patch for patch in stage.ledger.patches(number) if patch.quarantined]
-    assert report.load_key == event.load_key
-    stage.ledger.release(report.load_key)
-    assert not any(patch.quarantined for patch in stage.ledger.patches(number))
+    (hold,) = stage.ledger.holds()
+    assert (hold.load_key, event.submission_id) == (event.load_key, number)
+    assert (hold.patch, hold.ready) == (patch("silent", stage.counts).name, 3)
+    stage.ledger.release(hold.patch)
+    assert stage.ledger.holds() == []
+    assert_counters_are_true(stage.ledger)
+
+
+def test_a_bad_preset_is_held_and_the_others_of_its_soundfont_go_on_with_the_engine_warm(stage: Stage) -> None:
+    number = stage.submit(
+        *[[("mute_preset", MUTE), ("mute_preset", 1), ("mute_preset", 2)]] * 6, on_failed_stem="drop_stem"
+    )
+    work(stage.slot())
+    (hold,) = stage.ledger.holds()
+    assert hold.patch == f"mute_preset:000:{MUTE:03d}"
+    assert stage.causes() == ["verdict"] * 3
+    assert stage.states(number) == {"done": 12, "ready": 6}
+    assert {row.load_key for row in rows(stage.ledger, StemRow.load_key)} == {hold.load_key}
+    assert_counters_are_true(stage.ledger)
+
+
+def test_a_soundfont_at_whose_load_every_engine_dies_is_held_as_a_whole(stage: Stage) -> None:
+    number = stage.submit(*[[("fatal_font", program) for program in range(1, 6)]] * 4, on_failed_stem="drop_stem")
+    work(stage.slot())
+    assert {hold.patch for hold in stage.ledger.holds()} >= {""}
+    assert len(stage.causes()) <= 18, "nine stems, each tried twice at most"
+    assert stage.states(number)["ready"] == stage.ledger.status(number).stems_held >= 20 - 9
     assert_counters_are_true(stage.ledger)
 
 

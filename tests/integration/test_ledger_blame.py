@@ -39,10 +39,15 @@ def _kinds(ledger: Ledger, **where: object) -> list[str]:
 
 
 def _fonts(ledger: Ledger, count: int) -> list[int]:
-    """Make submissions whose stems need as many different soundfonts."""
-    worker, chief = Worker(ledger), reconciler(ledger, attended=True)
+    """Make submissions of five stems of one patch, each of another soundfont."""
+    worker, chief = Worker(ledger, parts=1), reconciler(ledger, attended=True)
     numbers = [
-        submit(ledger, [f"{index}.mid"], out_dir=str(index), engine={"settings": {"gain": 0.1 + index / 10}})
+        submit(
+            ledger,
+            [f"{index}-{song}.mid" for song in range(5)],
+            out_dir=str(index),
+            engine={"settings": {"gain": 0.1 + index / 10}},
+        )
         for index in range(count)
     ]
     worker.work(TaskKind.PROBE)
@@ -123,30 +128,34 @@ def test_a_patch_of_which_three_of_five_stems_are_bad_is_held_and_the_rest_goes_
     ledger.set_priority(first, 1)
     slot = new_slot(ledger, 7)
     _bad_patch(ledger, slot)
-    held, other = ledger.patches()
-    assert (held.quarantined, held.ready, other.quarantined) == (True, 5, False)
+    (held,) = ledger.holds()
+    assert (held.patch, held.ready, held.quarantined) == ("Toy:000:000", 5, True)
     assert held.reason == "3 of its last 5 stems are bad; the last: all_zero: silence"
+    assert [(report.quarantined, report.held) for report in ledger.patches()] == [(False, 5), (False, 0)]
     assert ledger.ready_by_engine() == {ENGINE: 5}
     assert (ledger.status(first).stems_held, ledger.status(second).stems_held) == (5, 0)
     while leases := _lease(ledger, slot, limit=4):
         assert {lease.submission_id for lease in leases} == {second}
         ledger.commit_stems(slot, [commit_of(lease) for lease in leases])
     assert ledger.status(second).stems == {"done": 5}
-    assert _kinds(ledger, kind=EventKind.QUARANTINED) == ["quarantined"]
-    assert ledger.release(held.load_key[:8]).ready == 5
+    (event,) = ledger.events(first, kind=EventKind.QUARANTINED)
+    assert (event.load_key, event.stem_id is not None, event.song_id is not None) == (held.load_key, True, True)
+    assert event.detail == f"Toy:000:000 ({held.load_key}): {held.reason}"
+    assert ledger.release(f"{held.load_key}:000:000").ready == 5
     again = _lease(ledger, slot)
     assert _fail(ledger, slot, again[0]) is Outcome.FAILED
-    assert not ledger.patches(first)[0].quarantined, "what was before the release is forgiven"
+    assert ledger.holds() == [], "what was before the release is forgiven"
     assert_counters_are_true(ledger)
 
 
 def test_a_slot_is_told_that_what_it_holds_is_quarantined(ledger: Ledger) -> None:
     number, worker = rendering(ledger)
     leases = worker.lease(limit=2)
-    assert ledger.may_run(worker.slot, {number}).held_keys == frozenset()
-    key = leases[0].job.patch.load_key
-    ledger.quarantine(key, "it hums")
-    assert ledger.may_run(worker.slot, {number}).held_keys == {key}
+    assert ledger.may_run(worker.slot, {number}).held == frozenset()
+    ledger.quarantine(leases[0].job.patch.name, "it hums")
+    assert ledger.may_run(worker.slot, {number}).held == {leases[0].stem_id}
+    ledger.quarantine("Toy", "all of it does")
+    assert ledger.may_run(worker.slot, {number}).held == {lease.stem_id for lease in leases}
     assert ledger.give_back(worker.slot, [lease.stem_id for lease in leases], "its patch is held") == 2
     assert ledger.status(number).stems == {"ready": 5}
 
@@ -184,7 +193,7 @@ def test_three_failures_in_a_row_block_a_patch_on_a_host_and_others_go_on_with_i
     here, there = new_slot(ledger, 7, "here"), new_slot(ledger, 8, "there")
     _bad_patch(ledger, here)
     assert _kinds(ledger, host="here", kind=EventKind.BLOCKED) == ["blocked"]
-    assert not ledger.patches(number)[0].quarantined
+    assert ledger.holds() == []
     assert _lease(ledger, here) == []
     assert ledger.status(number).stems == {"ready": 5}
     while leases := _lease(ledger, there, limit=4):

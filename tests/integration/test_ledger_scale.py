@@ -94,10 +94,11 @@ def test_no_act_reads_all_stems_or_songs(ledger: Ledger, ledger_url: str) -> Non
         assert scans_of(ledger_url, heard, table, forbid=True) == []
 
 
-@pytest.mark.parametrize("index", ["ix_stem_ready", "ix_stem_leased"])
-def test_a_missing_index_is_noticed(ledger: Ledger, ledger_url: str, index: str) -> None:
+@pytest.mark.parametrize("indexes", [("ix_stem_ready", "ix_stem_patch"), ("ix_stem_leased",)])
+def test_a_missing_index_is_noticed(ledger: Ledger, ledger_url: str, indexes: tuple[str, ...]) -> None:
     number, _ = rendering(ledger, 4, parts=10)
-    change(ledger, text(f"DROP INDEX {index}"))
+    for index in indexes:
+        change(ledger, text(f"DROP INDEX {index}"))
     heard = [one for some in _at_work(ledger, number, 10).values() for one in some]
     assert scans_of(ledger_url, heard, "stem", forbid=True) != []
 

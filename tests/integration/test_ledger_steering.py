@@ -48,7 +48,7 @@ def test_a_pause_waits_for_what_slots_hold_and_takes_their_commits(ledger: Ledge
     leases = worker.lease(limit=2)
     assert ledger.pause(number) is SubmissionState.PAUSING
     order = ledger.may_run(worker.slot, {number})
-    assert order == StopOrder(frozenset({number}), draining=False, held_keys=frozenset())
+    assert order == StopOrder(frozenset({number}), draining=False, held=frozenset())
     assert ledger.settle_requests() == []
     assert ledger.commit_stems(worker.slot, [commit_of(leases[0])]) == [True]
     assert ledger.give_back(worker.slot, [leases[1].stem_id], "its submission is paused") == 1

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from alembic import command
-from sqlalchemy import select
+from sqlalchemy import insert, select, text
 
 from farm.ledger import Ledger, open_ledger
 from farm.ledger.database import Database, parse_url
-from farm.ledger.models import AttemptRow, BacklogRow, LoadKeyRow, StemRow
+from farm.ledger.models import AttemptRow, BacklogRow, BlockRow, LoadKeyRow, PatchRow, StemRow
 from farm.ledger.opening import HEAD, alembic_config, version
+from schemas.patch import Patch
 from schemas.states import SubmissionState, TaskKind
 from tests.support.ledgers import (
     Worker,
     assert_counters_are_true,
+    change,
     commit_of,
     engine_facts,
     reconciler,
@@ -63,6 +65,45 @@ def test_an_upgraded_ledger_is_worked_to_its_end(empty_url: str) -> None:
     assert ledger.submission(FAILED).state is SubmissionState.DONE
     assert_counters_are_true(ledger)
     ledger.close()
+
+
+def test_patches_get_their_names_and_are_held_for_themselves(empty_url: str) -> None:
+    make_first_release(empty_url)
+    ledger = open_ledger(empty_url)
+    patches = rows(ledger, PatchRow.id, PatchRow.name, PatchRow.body, PatchRow.quarantined_at, PatchRow.forgiven)
+    assert patches
+    assert {row.name for row in patches} == {Patch.model_validate_json(row.body).name for row in patches}
+    assert {(row.quarantined_at, row.forgiven) for row in patches} == {(None, 0)}
+    played = {row.id: row.patch_id for row in rows(ledger, StemRow.id, StemRow.patch_id)}
+    tries = rows(ledger, AttemptRow.stem_id, AttemptRow.patch_id)
+    assert {row.patch_id for row in tries if row.stem_id is None} <= {None}
+    assert [row.patch_id for row in tries if row.stem_id] == [played[row.stem_id] for row in tries if row.stem_id]
+    waits = rows(ledger, StemRow.patch_id, submission_id=ACTIVE, state="ready")[0].patch_id
+    (patch,) = [Patch.model_validate_json(row.body) for row in patches if row.id == waits]
+    held = ledger.quarantine(f"{patch.load_key}:{patch.bank:03d}:{patch.program:03d}", "it hums")
+    assert held.patch == patch.name
+    assert held.ready == ledger.status(ACTIVE).stems_held > 0
+    ledger.close()
+
+
+def test_hosts_are_kept_through_the_upgrade_from_what_they_failed_on(empty_url: str) -> None:
+    make_first_release(empty_url)
+    database = Database(parse_url(empty_url))
+    block = "INSERT INTO block (host, load_key, until, detail) VALUES ('here', 'k', 1e12, 'it hums')"
+    with database.migrating() as conn:
+        command.upgrade(alembic_config(conn), "0002")
+        conn.execute(text(block))
+    ledger = open_ledger(empty_url)
+    query = select(BlockRow.host, BlockRow.load_key, BlockRow.patch, BlockRow.until, BlockRow.detail)
+    before = [("here", "k", "", 1e12, "it hums")]
+    assert [tuple(row) for row in ledger._db.read(lambda c: c.execute(query).all())] == before  # noqa: SLF001
+    change(ledger, insert(BlockRow).values(host="here", load_key="k", patch="Toy:000:001", until=1e12, detail=""))
+    ledger.close()
+    with database.migrating() as conn:
+        command.downgrade(alembic_config(conn), "0002")
+        kept = conn.execute(text("SELECT host, load_key, until, detail FROM block")).all()
+        assert [tuple(row) for row in kept] == [("here", "k", 1e12, "it hums")]
+    database.close()
 
 
 def test_slots_of_the_first_release_keep_what_they_hold_through_the_upgrade(empty_url: str) -> None:

@@ -1,7 +1,8 @@
 """An engine of which every fault can be had: the patch's asset names the fault, its program says how often it happens.
 
-Each fault has a load key of its own. What an engine process has done so far is counted in the folder that is the asset's
-path, so that a fault may happen a few times and then be gone, on whichever process comes next.
+Each fault has a load key of its own; of those in `SHARED` every program is a patch. What an engine process has done so far
+is counted in the folder that is the asset's path, so that a fault may happen a few times and then be gone, on whichever
+process comes next.
 """
 
 from __future__ import annotations
@@ -33,16 +34,23 @@ SLOW_LOAD_S: Final = 0.5
 
 FAULTS: Final = (
     "none", "slow_load", "segfault", "segfault_in_load", "abort", "killed", "hang_in_load", "hang_in_render", "no_progress",
-    "stopped", "leak", "grab", "silent", "nan", "too_fast", "raises", "licence", "slow",
+    "stopped", "leak", "grab", "silent", "nan", "too_fast", "raises", "licence", "slow", "mute_preset", "fatal_font",
 )  # fmt: skip
+#: Faults of one load key: every program is a patch of it.
+SHARED: Final = ("mute_preset", "fatal_font")
+#: Program of the preset that is mute, every time.
+MUTE: Final = 55
 
 
 def patch(fault: str, counts: Path, times: int = ALWAYS) -> Patch:
     """Return a patch that has a fault the first `times` times; 0 for never."""
     assert fault in FAULTS
-    sha256 = hashlib.sha256(f"{fault}{times}".encode()).hexdigest()
+    sha256 = hashlib.sha256((fault if fault in SHARED else f"{fault}{times}").encode()).hexdigest()
     asset = AssetRef(name=fault, sha256=sha256, size_bytes=1, path=str(counts))
     return Patch(engine=ENGINE, engine_version="1", asset=asset, bank=0, program=times, settings=FluidSettings())
+
+
+_IN_LOAD: Final = ("segfault_in_load", "hang_in_load", "licence", "fatal_font")
 
 
 class Broken(Engine):
@@ -69,14 +77,14 @@ class Broken(Engine):
         fault = patch.asset.name
         if fault == "slow_load":
             time.sleep(SLOW_LOAD_S)
-        elif fault in ("segfault_in_load", "hang_in_load", "licence") and happens(patch):
+        elif fault in _IN_LOAD and happens(patch):
             _misbehave_in_load(fault)
 
     def _render(self, job: RenderJob, midi: bytes, sink: BlockSink) -> EngineReport:
         sink.expect(SECONDS * job.rate_hz)
         fault = job.patch.asset.name
         audio = _tone(job)
-        if fault not in ("segfault_in_load", "hang_in_load", "licence", "slow_load") and happens(job.patch):
+        if fault not in (*_IN_LOAD, "slow_load") and happens(job.patch):
             audio = self._misbehave(fault, audio, sink)
         elif fault == "too_fast":
             time.sleep(0.5)  # plays as if it took its time
@@ -87,7 +95,7 @@ class Broken(Engine):
         )  # fmt: skip
 
     def _misbehave(self, fault: str, audio: Audio, sink: BlockSink) -> Audio:
-        if fault == "silent":
+        if fault in ("silent", "mute_preset"):
             return np.zeros_like(audio)
         if fault == "nan":
             audio[100] = np.nan
@@ -127,6 +135,8 @@ def _end(fault: str) -> None:
 
 def happens(patch: Patch) -> bool:
     """Whether the fault happens this time; counts the times in a file."""
+    if patch.asset.name in SHARED:
+        return patch.asset.name == "fatal_font" or patch.program == MUTE
     if patch.program == ALWAYS:
         return True
     counter = Path(patch.asset.path) / f"{patch.load_key}.count"

@@ -98,7 +98,9 @@ class Misbehaving(Engine):
 
     name = "misbehaving"
     PLAYS, CRASHES, HANGS, STOPS, RAISES, EATS_MEMORY, PRINTS, HANGS_IN_LOAD, LEAKS, TALKS_AND_DIES = range(10)
-    HANGS_UP, LEAVES_A_CHILD = 10, 11
+    HANGS_UP, LEAVES_A_CHILD, SPINS, SPINS_SILENTLY, TOILS = range(10, 15)
+    #: Seconds of processor time that toiling takes.
+    TOIL_S = 0.4
 
     def __init__(self, library: str | None = None) -> None:
         super().__init__(library)
@@ -135,6 +137,8 @@ class Misbehaving(Engine):
             for _ in range(600):
                 time.sleep(0.1)
                 sink.write(block)
+        elif program in (self.SPINS, self.SPINS_SILENTLY, self.TOILS):
+            self._work(program, sink, block)
         elif program == self.STOPS:
             os.kill(os.getpid(), signal.SIGSTOP)
         elif program == self.RAISES:
@@ -150,6 +154,13 @@ class Misbehaving(Engine):
         else:
             self._leave(program)
 
+    def _work(self, program: int, sink: BlockSink, block: Audio) -> None:
+        _toil(self.TOIL_S)
+        while program != self.TOILS:
+            _toil(self.TOIL_S)
+            if program == self.SPINS:
+                sink.write(block)
+
     def _leave(self, program: int) -> None:
         if program == self.TALKS_AND_DIES:
             os.write(2, b"the bow has snapped\n")
@@ -160,3 +171,10 @@ class Misbehaving(Engine):
         elif program == self.LEAVES_A_CHILD:
             subprocess.Popen([sys.executable, "-c", "import time; time.sleep(15)"], start_new_session=True)
             os._exit(4)
+
+
+def _toil(seconds: float) -> None:
+    """Use up so much processor time."""
+    until_s = time.process_time() + seconds
+    while time.process_time() < until_s:
+        pass

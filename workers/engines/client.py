@@ -22,6 +22,7 @@ from schemas.job import RenderJob
 from schemas.result import EngineReport, RenderCost, StemMeasurement
 from schemas.states import FailureReason, RecycleCause
 from workers.engines.clocks import (
+    NEVER,
     Limits,
     Progress,
     cause_of_end,
@@ -32,6 +33,7 @@ from workers.engines.clocks import (
     wants_recycling,
 )
 from workers.engines.pipes import LastWords, Lines, close_pipe, engine_environment, pipe_of
+from workers.engines.vitals import is_zombie, memory_kills, moment_of, rss_mb_of
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +46,6 @@ _END_GRACE_S: Final = 2.0
 _KILL_GRACE_S: Final = 10.0
 #: How long a dead process's last words are waited for: what it has started may hold the pipe open for ever.
 _WORDS_S: Final = 0.5
-_MB: Final = 1e6
-_VMSTAT: Final = Path("/proc/vmstat")
 
 #: Failures after which the process still is what it was; after any other a fresh one takes the next job.
 _HARMLESS: Final = frozenset(
@@ -199,7 +199,7 @@ class _Child:
         self.loaded_rss_mb = 0.0
         self._busy = False
         self._limits = limits
-        self._progress = Progress(0.0, 0.0)
+        self._progress = Progress(NEVER, NEVER, NEVER)
         self._started_s = time.monotonic()
         command = [sys.executable, "-P", "-m", _MODULE, "--engine", engine, "--parent", str(os.getpid())]
         if library is not None:
@@ -213,24 +213,24 @@ class _Child:
             env=engine_environment(),
             start_new_session=True,
         )
-        self._memory_kills = _memory_kills()
+        self._memory_kills = memory_kills()
         self._replies = Lines(pipe_of(self.process.stdout))
         self._said = Lines(pipe_of(self.process.stderr))
         self._last_words = LastWords(self._said)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._replies.pipe, selectors.EVENT_READ, self._replies)
         self._selector.register(self._said.pipe, selectors.EVENT_READ, self._said)
-        self._rss = psutil.Process(self.process.pid)
+        self._seen = psutil.Process(self.process.pid)
 
     def render(self, job: RenderJob, midi_path: Path, part_path: Path) -> RenderOutcome:
-        now = time.monotonic()
-        self._progress = Progress(started_s=now, last_sign_s=now)
+        now = moment_of(self._seen)
+        self._progress = Progress(started=now, last_sign=now, last_work=now)
         self.renders += 1
         self._busy = True
         self._send({"job": job.model_dump(mode="json"), "midi": str(midi_path), "part": str(part_path)})
         loaded = self._await("loaded")
-        self._progress.loaded_s = time.monotonic()
-        rss_mb = self._rss_mb()
+        self._progress.loaded = self._progress.last_sign
+        rss_mb = rss_mb_of(self._seen)
         if loaded["cold"]:
             self.warm_key, self.loaded_rss_mb = job.patch.load_key, rss_mb
         done = self._await("done", rate_hz=job.rate_hz)
@@ -244,7 +244,7 @@ class _Child:
                 render_s=round(done["render_s"], 6),
                 load_s=round(self._load_s(loaded["load_s"]), 6),
                 cold=loaded["cold"],
-                rss_mb=round(self._rss_mb(), 1),
+                rss_mb=round(rss_mb_of(self._seen), 1),
             ),
         )
 
@@ -274,9 +274,9 @@ class _Child:
 
     def _load_s(self, seconds: float) -> float:
         """Return what the load took, the start of the process included where this was its first job."""
-        if self.renders > 1 or self._progress.loaded_s is None:
+        if self.renders > 1 or self._progress.loaded is None:
             return seconds
-        return self._progress.loaded_s - self._started_s
+        return self._progress.loaded.wall_s - self._started_s
 
     def _send(self, request: dict[str, Any]) -> None:
         stdin = pipe_of(self.process.stdin)
@@ -291,7 +291,7 @@ class _Child:
         """Read messages until `event` comes, watching the clocks."""
         while True:
             message = self._next_message()
-            self._progress.last_sign_s = time.monotonic()
+            self._progress.look(moment_of(self._seen), sign=True)
             self._busy = message["event"] not in ("done", "failed")
             if message["event"] == event:
                 return message
@@ -307,7 +307,7 @@ class _Child:
             if line is not None:
                 message: dict[str, Any] = json.loads(line)
                 return message
-            wait_s = min(_LOOK_EVERY_S, next_check_s(self._limits, self._progress, time.monotonic()) + 0.01)
+            wait_s = min(_LOOK_EVERY_S, next_check_s(self._limits, self._progress, moment_of(self._seen)) + 0.01)
             for key, _ in self._selector.select(wait_s):
                 self._read(key.data)
             if self._replies.ended and not self._replies.pending:
@@ -322,11 +322,13 @@ class _Child:
             self._last_words.take()
 
     def _check_clocks(self) -> None:
-        cause = overdue(self._limits, self._progress, time.monotonic())
+        now = moment_of(self._seen)
+        self._progress.look(now)
+        cause = overdue(self._limits, self._progress, now)
         if cause is not None:
             self.kill()
             raise EngineError(f"the engine process was ended: {cause.replace('_', ' ')}", cause=cause)
-        rss_mb = self._rss_mb()
+        rss_mb = rss_mb_of(self._seen)
         if rss_mb > self._limits.memory_mb:
             self.kill()
             raise EngineError(
@@ -353,13 +355,13 @@ class _Child:
         words = str(self._last_words)
         return EngineError(
             f"the engine process ended with {how}" + (f": {words}" if words else ""),
-            cause=cause_of_end(code, memory_kills=_memory_kills() - self._memory_kills),
+            cause=cause_of_end(code, memory_kills=memory_kills() - self._memory_kills),
         )
 
     def _has_ended(self) -> bool:
         """Whether the process, whose pipe is closed, comes to its end by itself; it is not reaped, so keeps its id."""
         deadline = time.monotonic() + _END_GRACE_S
-        while self.process.returncode is None and not _is_zombie(self._rss):
+        while self.process.returncode is None and not is_zombie(self._seen):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.005)
@@ -372,25 +374,3 @@ class _Child:
             while selector.select(max(0.0, deadline - time.monotonic())) and self._said.read():
                 pass
         self._last_words.take()
-
-    def _rss_mb(self) -> float:
-        try:
-            return float(self._rss.memory_info().rss) / _MB
-        except psutil.Error:
-            return 0.0
-
-
-def _is_zombie(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _memory_kills() -> int:
-    """Return how many processes the system has killed for want of memory since it started; 0 where it does not say."""
-    try:
-        text = _VMSTAT.read_text(encoding="ascii")
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill ")), 0)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.states import FailureReason, RecycleCause
 
 #: Signals that reach a process from outside only: a person, a service manager, the system when memory is short.
 _FROM_OUTSIDE: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+
+#: A process that uses no more processor time than this, seconds, does not work: it looks at a clock now and then at most.
+#: The system counts in hundredths.
+_IDLE_S: Final = 0.02
 
 _RECYCLE_CAUSES: Final = {
     FailureReason.ENGINE_CRASH: RecycleCause.CRASH,
@@ -32,46 +36,95 @@ class Limits:
 
     load_s: float = 120.0  #: longest load of a patch, the start of the process included
     render_floor_s: float = 30.0  #: no render is cut off before this
-    render_factor: float = 10.0  #: else a render may take so many times what is expected
+    render_factor: float = 10.0  #: else a render may take so many times what is expected; both of processor time
     expected_speed: float = 20.0  #: seconds of audio that an engine is expected to render in one second, at least
     no_progress_s: float = 20.0  #: longest time between two signs of life
     max_speed: float = 50_000.0  #: seconds of sounding audio that no engine renders in one second
+    patience: float = 6.0  #: a process that gets little of the processor may take so many times the wall time
     memory_mb: float = 4096.0  #: the process is ended above this
     growth_mb: float = 512.0  #: the process is replaced when it has grown by this since its patch was loaded
     renders: int = 500  #: the process is replaced after so many renders
 
 
+class Moment(NamedTuple):
+    """A moment by two clocks, seconds: the wall's, and the processor time that a process has used up to then."""
+
+    wall_s: float
+    cpu_s: float
+
+    def since(self, earlier: Moment) -> Moment:
+        """Return what has passed since then: no more processor time than time, however many threads there are."""
+        wall_s = max(0.0, self.wall_s - earlier.wall_s)
+        return Moment(wall_s, min(wall_s, max(0.0, self.cpu_s - earlier.cpu_s)))
+
+
+#: Before anything was seen.
+NEVER: Final = Moment(0.0, 0.0)
+
+
 @dataclass
 class Progress:
-    """What a watcher knows of a render under way; times in seconds on any one clock."""
+    """What a watcher knows of a render under way."""
 
-    started_s: float  #: the job was sent
-    last_sign_s: float  #: the last message came
-    loaded_s: float | None = None  #: the patch was loaded
+    started: Moment  #: the job was sent
+    last_sign: Moment  #: the last message came
+    last_work: Moment  #: the process was last seen to have used the processor
+    loaded: Moment | None = None  #: the patch was loaded
     expected_audio_s: float = 0.0
 
+    def look(self, now: Moment, *, sign: bool = False) -> None:
+        """Note how much processor time is used up, and with `sign` that a message has come."""
+        if sign:
+            self.last_sign = now
+        if now.since(self.last_work).cpu_s > _IDLE_S:
+            self.last_work = now
 
-def overdue(limits: Limits, progress: Progress, now_s: float) -> FailureReason | None:
-    """Return which clock has run out, or None."""
-    if progress.loaded_s is None:
-        return FailureReason.LOAD_TIMEOUT if now_s - progress.started_s > limits.load_s else None
-    if now_s - progress.loaded_s > render_limit_s(limits, progress.expected_audio_s):
+    @property
+    def last_life_s(self) -> float:
+        """When the process was last seen to say or do anything, by the wall's clock."""
+        return max(self.last_sign.wall_s, self.last_work.wall_s)
+
+
+def overdue(limits: Limits, progress: Progress, now: Moment) -> FailureReason | None:
+    """Return which clock has run out, or None.
+
+    A load waits for disks, and has so much time. A render is work, and has so much processor time: on a starved host the
+    wall's clock says nothing of it, until it is long past. Without a sign of progress a process is at fault that works on
+    and on, and one that does nothing at all (it waits, sleeps, or was stopped); one that gets a little of the processor
+    now and then is given more time.
+    """
+    if progress.loaded is None:
+        waited_s = now.since(progress.started).wall_s
+        return FailureReason.LOAD_TIMEOUT if waited_s > limits.load_s else None
+    limit_s = render_limit_s(limits, progress.expected_audio_s)
+    if _is_past(limit_s, limits, now.since(progress.loaded)):
         return FailureReason.RENDER_TIMEOUT
-    if now_s - progress.last_sign_s > limits.no_progress_s:
+    is_idle = now.wall_s - progress.last_life_s > limits.no_progress_s
+    if is_idle or _is_past(limits.no_progress_s, limits, now.since(progress.last_sign)):
         return FailureReason.NO_PROGRESS
     return None
 
 
-def next_check_s(limits: Limits, progress: Progress, now_s: float) -> float:
-    """Return in how many seconds the first clock runs out."""
-    if progress.loaded_s is None:
-        return max(0.0, progress.started_s + limits.load_s - now_s)
-    whole = progress.loaded_s + render_limit_s(limits, progress.expected_audio_s)
-    return max(0.0, min(whole, progress.last_sign_s + limits.no_progress_s) - now_s)
+def _is_past(limit_s: float, limits: Limits, passed: Moment) -> bool:
+    return passed.cpu_s > limit_s or passed.wall_s > limits.patience * limit_s
+
+
+def next_check_s(limits: Limits, progress: Progress, now: Moment) -> float:
+    """Return in how many seconds the first clock can run out."""
+    if progress.loaded is None:
+        return max(0.0, limits.load_s - now.since(progress.started).wall_s)
+    limit_s = render_limit_s(limits, progress.expected_audio_s)
+    left_s = _left_s(limit_s, limits, now.since(progress.loaded))
+    quiet_s = _left_s(limits.no_progress_s, limits, now.since(progress.last_sign))
+    return max(0.0, min(left_s, quiet_s, progress.last_life_s + limits.no_progress_s - now.wall_s))
+
+
+def _left_s(limit_s: float, limits: Limits, passed: Moment) -> float:
+    return min(limit_s - passed.cpu_s, limits.patience * limit_s - passed.wall_s)
 
 
 def render_limit_s(limits: Limits, expected_audio_s: float) -> float:
-    """Return how long a render of so much audio may take."""
+    """Return how much processor time a render of so much audio may take."""
     expected_s = expected_audio_s / limits.expected_speed
     return max(limits.render_floor_s, limits.render_factor * expected_s)
 

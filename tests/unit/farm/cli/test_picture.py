@@ -12,7 +12,7 @@ from farm.cli.eta import lines
 from farm.cli.output import clock_time
 from farm.cli.picture import LISTED, View, listing, picture, share_done
 from farm.cli.watch import Pace
-from farm.ledger import FailureGroup, PatchReport, SubmissionStatus
+from farm.ledger import FailureGroup, HoldReport, PatchReport, SubmissionStatus
 from farm.scheduling.eta import Bottleneck, Eta
 from schemas.states import SubmissionState
 
@@ -111,10 +111,13 @@ def test_failures_come_by_fingerprint_the_largest_first() -> None:
 def test_quarantined_patches_come_first_and_finished_ones_are_left_out() -> None:
     patches = [patch(number) for number in range(1, 20)]
     patches += [patch(50, ready=0, leased=0), patch(51, est_s=0.0, ready=0, leased=0, quarantined=True)]
+    hold = HoldReport("0", "font 52:000:055", "fluidsynth", 3, True, "it hums", "font 52:000:055")
+    patches += [patch(52, est_s=0.5, held=3, held_patches=(hold,))]
     text = drawn(View(status(), patches=patches))
-    assert "patches with work left: 20" in text
-    assert text.index("font 51") < text.index("font 19") < text.index("font 13")
-    assert "font 12" not in text
+    assert "patches with work left: 21" in text
+    assert text.index("font 51") < text.index("font 52") < text.index("font 19") < text.index("font 14")
+    assert "3 stems held" in text
+    assert "font 13" not in text
     assert "font 50" not in text
     assert "200 ×" in text
 

@@ -138,6 +138,26 @@ def test_a_quarantined_patch_is_held_until_it_is_released(ledger: Ledger, call: 
     assert worker.lease() != []
 
 
+def test_a_preset_is_held_by_its_name_and_its_soundfont_goes_on(ledger: Ledger, call: Call) -> None:
+    _, worker = rendering(ledger)
+    key = key_of(ledger)
+    answer = call("quarantine", "Toy:000:003", "--reason", "drops [all] note-offs")
+    assert answer.code == 0
+    assert f"patch Toy:000:003 ({key[:12]}): quarantined, 1 stem held" in answer.out
+    assert "`farm quarantine Toy:000:003 --release`" in answer.out
+    assert len(worker.lease(limit=1)) == 1
+    listed = call("patches").out
+    assert listed.index("1 stem held") < listed.index("quarantined patches") < listed.index("drops [all] note-offs")
+    assert "Toy:000:003" in call("quarantine").out
+    (held,) = call("quarantine", "--json").json
+    assert (held["patch"], held["load_key"], held["ready"]) == ("Toy:000:003", key, 1)
+    assert [hold["patch"] for hold in call("patches", "--json").json[0]["held_patches"]] == ["Toy:000:003"]
+    assert call("quarantine", "Toy:000:", "--release").code == 2, "five patches begin so"
+    released = call("quarantine", "Toy:000:003", "--release", "--json").json
+    assert (released["patch"], released["quarantined"], released["ready"]) == ("Toy:000:003", False, 1)
+    assert "quarantined patches" not in call("patches").out
+
+
 def test_a_patch_cannot_be_quarantined_twice_or_released_unheld(ledger: Ledger, call: Call) -> None:
     rendering(ledger)
     key = key_of(ledger)

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from farm.config import Settings
-from farm.ledger.gauges import Gauges, HostGauge, PatchGauge, RenderSum, Since
+from farm.ledger.gauges import Gauges, HeldGauge, HostGauge, PatchGauge, RenderSum, Since
 from farm.ledger.records import Expired
 from farm.scheduling.metrics import Monitor
 from farm.scheduling.reconciler import TickReport
@@ -92,6 +92,18 @@ def test_patches_and_hosts_that_are_held_show_themselves() -> None:
     assert value(watch, "farm_disk_free_bytes", host="here") == 5
     assert value(watch, "farm_slots", host="here", engine="fluidsynth", state="idle") == 0
     assert value(watch, "farm_slots", host="here", engine="fluidsynth", state="busy") == 2
+
+
+def test_a_patch_that_is_held_for_itself_is_told_by_its_name_and_its_stems_do_not_wait_for_a_slot() -> None:
+    soundfont = PatchGauge("k", "fluidsynth", "Toy", 4, 8.0, 0.5, 2.0, 0.01, quarantined=False, waits=False, held=1)
+    watch = monitor(gauges(patches=[soundfont], held=[HeldGauge("k", "fluidsynth", "Toy:000:055")]))
+    watch.look()
+    assert value(watch, "farm_patch_quarantined", **PATCH) == 0
+    assert value(watch, "farm_patch_quarantined", **{**PATCH, "patch": "Toy:000:055"}) == 1
+    assert value(watch, "farm_held_stems", **PATCH) == 1
+    assert value(watch, "farm_backlog_stems", **PATCH) == 3
+    assert value(watch, "farm_backlog_seconds", **PATCH) == 12.0
+    assert value(watch, "farm_ready_stems", engine="fluidsynth") == 3
 
 
 def test_what_was_never_measured_is_left_out() -> None:

@@ -10,6 +10,7 @@ from schemas.states import FailureReason as F
 from schemas.states import RecycleCause as C
 from workers.engines.clocks import (
     Limits,
+    Moment,
     Progress,
     cause_of_end,
     next_check_s,
@@ -32,22 +33,66 @@ LIMITS = Limits(
 )
 
 
+def _progress(*, loaded: float | None = None, sign: float = 100, work: float = 100, audio_s: float = 0) -> Progress:
+    """A render whose job was sent at 100 s; until then, and until it was loaded, the process had used 7 s."""
+    return Progress(
+        started=Moment(100, 7),
+        last_sign=Moment(sign, 7),
+        last_work=Moment(work, 7),
+        loaded=None if loaded is None else Moment(loaded, 7),
+        expected_audio_s=audio_s,
+    )
+
+
 @pytest.mark.parametrize(
-    ("progress", "now_s", "cause", "wait_s"),
+    ("progress", "now", "cause", "wait_s"),
     [
-        (Progress(100, 100), 105, None, 5),
-        (Progress(100, 100), 110.5, F.LOAD_TIMEOUT, 0),
-        (Progress(100, 102, loaded_s=102), 105, None, 1),
-        (Progress(100, 102, loaded_s=102), 106.5, F.NO_PROGRESS, 0),
-        (Progress(100, 119, loaded_s=102), 121, None, 1),
-        (Progress(100, 122, loaded_s=102), 122.5, F.RENDER_TIMEOUT, 0),
-        (Progress(100, 122, loaded_s=102, expected_audio_s=60), 122.5, None, 3.5),
-        (Progress(100, 132, loaded_s=102, expected_audio_s=60), 132.5, F.RENDER_TIMEOUT, 0),
+        # a load: the wall's clock, whatever it does
+        (_progress(), Moment(105, 7), None, 5),
+        (_progress(), Moment(110.5, 7), F.LOAD_TIMEOUT, 0),
+        (_progress(), Moment(110.5, 17), F.LOAD_TIMEOUT, 0),
+        # it works and says so: the processor's clock
+        (_progress(loaded=102, sign=119, work=119), Moment(121, 26), None, 1),
+        (_progress(loaded=102, sign=122, work=122), Moment(122.5, 27.4), F.RENDER_TIMEOUT, 0),
+        (_progress(loaded=102, sign=122, work=122), Moment(122.5, 67), F.RENDER_TIMEOUT, 0),  # in several threads
+        (_progress(loaded=102, sign=122, work=122, audio_s=60), Moment(122.5, 27.5), None, 3.5),
+        (_progress(loaded=102, sign=132, work=132, audio_s=60), Moment(132.5, 37.4), F.RENDER_TIMEOUT, 0),
+        # starved, but saying so: the wall's clock counts when it is long past
+        (_progress(loaded=102, sign=160, work=160), Moment(162, 9), None, 2),
+        (_progress(loaded=102, sign=220, work=220), Moment(221, 9), None, 1),
+        (_progress(loaded=102, sign=222, work=222), Moment(222.5, 9), F.RENDER_TIMEOUT, 0),
+        # silent and still: it waits for ever, sleeps, or was stopped
+        (_progress(loaded=102, sign=102, work=102), Moment(105, 7), None, 1),
+        (_progress(loaded=102, sign=102, work=102), Moment(106.5, 7), F.NO_PROGRESS, 0),
+        (_progress(loaded=102, sign=102, work=104), Moment(106.5, 8), None, 1.5),
+        (_progress(loaded=102, sign=102, work=104), Moment(108.5, 8), F.NO_PROGRESS, 0),
+        # silent, and works on and on
+        (_progress(loaded=102, sign=102, work=106), Moment(106.5, 11.4), F.NO_PROGRESS, 0),
+        # silent and starved: it gets more time, but not for ever
+        (_progress(loaded=102, sign=102, work=112), Moment(113, 8), None, 3),
+        (_progress(loaded=102, sign=102, work=126), Moment(126.5, 8), F.NO_PROGRESS, 0),
     ],
 )
-def test_clocks_run_out_one_by_one(progress: Progress, now_s: float, cause: F | None, wait_s: float) -> None:
-    assert overdue(LIMITS, progress, now_s) == cause
-    assert next_check_s(LIMITS, progress, now_s) == pytest.approx(wait_s)
+def test_clocks_run_out_one_by_one(progress: Progress, now: Moment, cause: F | None, wait_s: float) -> None:
+    assert overdue(LIMITS, progress, now) == cause
+    assert next_check_s(LIMITS, progress, now) == pytest.approx(wait_s)
+
+
+def test_a_glance_at_a_clock_is_no_work() -> None:
+    progress = _progress(loaded=102)
+    progress.look(Moment(103, 7.01))
+    assert progress.last_work == Moment(100, 7)
+    progress.look(Moment(104, 7.03))
+    assert progress.last_work == Moment(104, 7.03)
+    assert progress.last_sign == Moment(100, 7)
+    progress.look(Moment(105, 7.03), sign=True)
+    assert (progress.last_work, progress.last_sign) == (Moment(104, 7.03), Moment(105, 7.03))
+    assert progress.last_life_s == 105
+
+
+def test_no_more_processor_time_than_time_has_passed_however_many_threads_work() -> None:
+    assert Moment(3, 20).since(Moment(1, 2)) == Moment(2, 2)
+    assert Moment(3, 0).since(Moment(1, 2)) == Moment(2, 0), "the process has ended, and nobody can say"
 
 
 def test_a_render_may_take_a_multiple_of_what_is_expected_but_never_less_than_the_floor() -> None:

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -201,12 +203,47 @@ def test_a_process_that_stands_still_is_ended(desk: Desk) -> None:
     assert process.pid is None
 
 
-def test_a_render_that_goes_on_and_on_is_ended(desk: Desk) -> None:
-    process = desk.process(render_floor_s=1.0, expected_speed=1000)
+@pytest.mark.parametrize("way", [Misbehaving.HANGS, Misbehaving.SPINS], ids=["asleep", "at work"])
+def test_a_render_that_goes_on_and_on_is_ended(desk: Desk, way: int) -> None:
+    process = desk.process(render_floor_s=1.0, expected_speed=1000, patience=2.0)
     desk.render(process, Misbehaving.PLAYS)
-    assert desk.fails(process, Misbehaving.HANGS).cause == F.RENDER_TIMEOUT
+    assert desk.fails(process, way).cause == F.RENDER_TIMEOUT
     assert desk.causes == [C.RENDER_TIMEOUT]
     assert process.pid is None
+
+
+def test_an_endless_loop_that_says_nothing_is_ended(desk: Desk) -> None:
+    process = desk.process(no_progress_s=1.0)
+    assert desk.fails(process, Misbehaving.SPINS_SILENTLY).cause == F.NO_PROGRESS
+    assert desk.causes == [C.NO_PROGRESS]
+    assert process.pid is None
+
+
+def test_a_render_that_gets_little_of_the_processor_is_not_late(desk: Desk) -> None:
+    process = desk.process(render_floor_s=1.0, expected_speed=1000, patience=100.0)
+    desk.render(process, Misbehaving.PLAYS)
+    pid = process.pid
+    assert pid is not None
+    ended = threading.Event()
+    starving = threading.Thread(target=_starve, args=(pid, ended))
+    starving.start()
+    began_s = time.monotonic()
+    try:
+        desk.render(process, Misbehaving.TOILS)
+    finally:
+        took_s = time.monotonic() - began_s
+        ended.set()
+        starving.join()
+    assert took_s > 1.0, "by the clock of the wall it was"
+    assert desk.causes == []
+
+
+def _starve(pid: int, ended: threading.Event) -> None:
+    """Let a process have a fifth of the processor."""
+    while not ended.wait(0.04):
+        os.kill(pid, signal.SIGSTOP)
+        ended.wait(0.16)
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_load_that_does_not_end_is_ended(desk: Desk) -> None:
