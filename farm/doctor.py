@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from farm.config import Settings
 from schemas.errors import AssetError, FarmError
+from schemas.machine import usable_cores
 from schemas.tasks import PROBER
 
 #: Oldest Python that the farm runs on.
@@ -57,7 +58,7 @@ def examine(settings: Settings) -> list[Check]:
     temporary = Path(tempfile.gettempdir())
     return [
         python_check(sys.version_info[:2]),
-        cores_check(os.cpu_count()),
+        cores_check(usable_cores()),
         *engine_checks(_run),
         flac_check(_run),
         writable_check(temporary),
@@ -77,10 +78,9 @@ def python_check(version: tuple[int, ...]) -> Check:
     return judge("Python", version >= PYTHON, found, f"Install Python {wanted} or newer, then: make clean demo")
 
 
-def cores_check(cores: int | None) -> Check:
+def cores_check(cores: int) -> Check:
     """Tell how many slots a run starts on this machine."""
-    count = cores or 1
-    return Check("cores", True, f"{count}: as many slots unless --slots says otherwise")
+    return Check("cores", True, f"{cores}: as many slots unless --slots says otherwise")
 
 
 def engine_checks(run: Run) -> list[Check]:

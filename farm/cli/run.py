@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from farm.ledger import Ledger, SubmissionStatus, open_ledger
 from farm.scheduling.local import run_local
 from farm.scheduling.slothost import SlotHost
 from schemas.dataset import DATASET
+from schemas.machine import usable_cores
 from schemas.states import SUBMISSION_ENDS
 
 
@@ -30,7 +30,7 @@ def run_command(
     with locked(request.out), translated_os_errors(request.out), Progress(quiet=as_json) as progress:
         report = _finished(request, began) if is_finished(request.out) else None
         if report is None:
-            report = _make(request, host, slots or os.cpu_count() or 1, progress, began)
+            report = _make(request, host, slots or usable_cores(), progress, began)
     if as_json:
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:

@@ -21,6 +21,7 @@ from farm.ledger import open_ledger
 from farm.scheduling.service import serve
 from schemas.broker import checked_broker_url
 from schemas.errors import ServiceError
+from schemas.machine import usable_cores
 from schemas.patch import ENGINES
 from schemas.tasks import CELERY_APP, QueueName, ticket_queue
 
@@ -62,7 +63,7 @@ def worker_command(slots: int | None) -> NoReturn:
         )
     checked_broker_url(settings.broker_url)
     open_ledger(settings.ledger_url)
-    command = worker_arguments(slots or settings.slots or os.cpu_count() or 1)
+    command = worker_arguments(slots or settings.slots or usable_cores())
     os.execv(command[0], command)
 
 

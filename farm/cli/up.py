@@ -19,6 +19,7 @@ from farm.ledger import open_ledger
 from farm.ledger.database import parse_url
 from farm.scheduling.broker import Broker
 from schemas.errors import ServiceError
+from schemas.machine import usable_cores
 
 _STOP_S = 15.0
 
@@ -41,7 +42,7 @@ def up_command(slots: int | None, *, with_flower: bool, port: int) -> int:
             "FARM_BROKER_URL": broker.url,
             "FLOWER_BASIC_AUTH": f"farm:{password}",
         }
-        parts = _commands(slots or os.cpu_count() or 1, with_flower, port)
+        parts = _commands(slots or usable_cores(), with_flower, port)
         with _Parts(parts, environment, home / "logs") as running:
             _greet(without_password(ledger_url), broker.url, home, port if with_flower else None, password)
             while not stop.wait(0.5):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 
 from farm.ledger import Ledger, SongWork, StemWork, TaskRef
 from schemas.errors import StoreError
+from schemas.machine import usable_cores
 from workers.config import WorkerSettings
 from workers.mixing.mix import StemInput, mix_song
 from workers.store import Store, open_store
@@ -54,4 +54,4 @@ def _duration_s(work: SongWork) -> float:
 
 def _threads(ledger: Ledger) -> int:
     """Return how many threads share a mix: one core a slot, but all of them when nothing waits for the other slots."""
-    return 1 if ledger.any_waiting() else os.cpu_count() or 1
+    return 1 if ledger.any_waiting() else usable_cores()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from schemas.dataset import ANNOTATION, DATASET, MANIFEST, SLAKH_PATHS, DatasetRecord, TrackRecord
 from schemas.errors import DatasetError
+from schemas.machine import usable_cores
 from schemas.plan import DatasetPlan
 from workers.verifying.labels import check_labels, read_annotation
 from workers.verifying.onsets import check_onsets
@@ -49,7 +49,7 @@ def verify_dataset(
     present = [record for record in records if (folder / record.track).is_dir()]
     check = partial(verify_track, folder, plan=dataset.plan, fast=fast)
     found: dict[str, list[Finding]] = {}
-    for done, (name, of_track) in enumerate(_checked(check, present, processes or os.cpu_count() or 1), start=1):
+    for done, (name, of_track) in enumerate(_checked(check, present, processes or usable_cores()), start=1):
         found[name] = of_track
         if progress is not None:
             progress(done, len(present))
