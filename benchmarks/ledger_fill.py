@@ -103,7 +103,7 @@ def _facts(name: str) -> SongFacts:
     part = PartFacts(program=24, is_drum=False, inst_class="Guitar", notes=400)
     return SongFacts(
         song_hash=sha(name), md5=sha(name)[:32], size_bytes=30_000, midi_type=1, duration_s=SONG_S, notes=400 * PARTS,
-        parts=[part] * PARTS, parser="smf+symusic",
+        parts=[part] * PARTS, parser="smf+symusic", fingerprint=sha("notes", name)[:32],
     )  # fmt: skip
 
 

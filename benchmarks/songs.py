@@ -51,10 +51,15 @@ def originals(folder: Path = SONGS) -> dict[str, MidiFile]:
 
 
 def piece(midi: MidiFile, length_s: float) -> MidiFile:
-    """Cut `length_s` seconds out of a song, with the programs, controllers and tempo that hold there."""
+    """Cut `length_s` seconds out of a song, from where most parts play."""
     tempo = TempoMap.from_midi(midi)
     whole_s = float(tempo.seconds(max(midi.end_ticks)))
-    start_s = max(0.0, min(_PIECE_FROM * whole_s, whole_s - length_s))
+    return cut(midi, max(0.0, min(_PIECE_FROM * whole_s, whole_s - length_s)), length_s)
+
+
+def cut(midi: MidiFile, start_s: float, length_s: float) -> MidiFile:
+    """Cut `length_s` seconds out of a song from `start_s` on, with the programs, controllers and tempo that hold there."""
+    tempo = TempoMap.from_midi(midi)
     start, end = (int(tick) for tick in tempo.ticks([start_s, start_s + length_s]))
     events = midi.events
     before, inside = events[events["tick"] < start], events[(events["tick"] >= start) & (events["tick"] < end)].copy()

@@ -43,6 +43,8 @@ mix:
 output:
   format: wav
   bits: 32
+splits:
+  ratios: {train: 0.8, validation: 0.1, test: 0.1}
 store:
   url: s3://bucket/pop   # raw stems in an object store, see stores.md
   endpoint: http://store:8333
@@ -60,6 +62,7 @@ KINDS = {
     "string": "text",
     "boolean": "`true`, `false`",
     "array": "list of text",
+    "object": "mapping",
 }
 
 Row = tuple[str, str, str, str]
@@ -125,6 +128,8 @@ def values(schema: dict[str, Any]) -> str:
     """Say in words which values a field takes."""
     if "anyOf" in schema:
         return " or ".join("nothing" if part.get("type") == "null" else values(part) for part in schema["anyOf"])
+    if "$ref" in schema:
+        return KINDS["object"]
     if "const" in schema:
         return f"`{schema['const']}`"
     if "enum" in schema:

@@ -11,6 +11,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import FarmModel
+from schemas.convert import Conversion
+from schemas.instruments import MidiRules
+from schemas.submix import Submix
+from schemas.whole import WholeMix
 
 Time = Annotated[float, Field(ge=0)]
 
@@ -55,15 +59,25 @@ class Notes(FarmModel):
 class StemAnnotation(FarmModel):
     name: str
     audio: str | None  #: path in the track's folder; None when the stem is not published as audio
-    midi: str
+    midi: str  #: the music as it sounds: its keys are those that are heard
+    #: What the instrument was sent, where that has other keys: a patch may sound octaves away from them.
+    midi_played: str | None = None
     inst_class: str
     is_drum: bool
     program: int  #: 0-127, the General MIDI program (the kit's program for drums)
     bank: int
     program_name: str
     track_name: str
-    patch: str
+    patch: str  #: soundfont, bank and program; empty where the instrument map has no patch for the part
     preset: str
+    preset_program: int | None = None  #: 0-127, of the preset that sounded; None without audio
+    group: str = ""  #: of the instrument map; empty where the plan has none
+    choice: str = ""  #: the patch's name in that group
+    octave_offset: int = 0  #: octaves by which the patch sounds above the keys that it was sent
+    rules: MidiRules | None = None  #: what was done to the song's keys before they were played
+    soundfont: str = ""
+    soundfont_sha256: str = ""
+    licence: str = ""  #: of the patch, or of its soundfont
     silent: bool  #: excluded from the loudness match since it has no loudness to match
     loudness_lufs: float | None  #: of the raw stem, before gains
     published_loudness_lufs: (
@@ -82,6 +96,9 @@ class MixAnnotation(FarmModel):
     true_peak_dbtp: float | None  #: measured where the plan says `mix.peak: true`
     loudness_lufs: float | None
     common_gain_db: float
+    #: The published stems sum to it: exactly, where they are integers.
+    is_sum: bool = True
+    whole: WholeMix | None = None  #: what is known of it where it is a render of the whole song instead
 
 
 class Provenance(FarmModel):
@@ -97,6 +114,7 @@ class Provenance(FarmModel):
     soundfont: str
     soundfont_sha256: str
     soundfont_licence: str
+    soundfonts: dict[str, str] = {}  #: SHA-256 of every soundfont that the plan's instrument map names, by name
     farm_version: str
 
 
@@ -115,5 +133,7 @@ class SongAnnotation(FarmModel):
     downbeats_s: list[float]
     stems: list[StemAnnotation]
     mix: MixAnnotation
+    submixes: list[Submix] = []  #: sums of some of the stems, after recipes
+    conversions: list[Conversion] = []  #: what was done to the audio after it was published, in order
     warnings: dict[str, int]
     provenance: Provenance

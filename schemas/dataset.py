@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from schemas.base import FarmModel
+from schemas.convert import AudioForm
 from schemas.plan import DatasetPlan
+from schemas.splits import OMITTED, folder_of
+from schemas.submix import Submix
+from schemas.whole import WholeMix
 
 MANIFEST = "manifest.jsonl"
 DATASET = "dataset.json"
 #: Folder of the farm's own files inside a dataset: ledger, store, staging, logs.
 FARM_FOLDER = ".farm"
+#: Folder of the records of how tracks were moved between splits.
+RESPLIT = f"{FARM_FOLDER}/resplit"
 
 
 #: The song's annotation; the same name in every layout, since it says where all other files are.
@@ -21,7 +30,9 @@ class TrackPaths(FarmModel):
     mix: str
     stem: str  #: with `{stem}` for the stem's name
     midi: str  #: with `{stem}`
+    midi_played: str  #: with `{stem}`
     source_midi: str
+    all_stems: str  #: the music of all stems that have audio, in one file
     jams: str
     sign: str  #: written last: a folder that holds it is complete
 
@@ -37,13 +48,19 @@ class TrackPaths(FarmModel):
         """Return the path of a stem's MIDI file."""
         return self.midi.format(stem=stem)
 
+    def played_midi(self, stem: str) -> str:
+        """Return the path of the MIDI file that a stem's instrument was sent, where it is another."""
+        return self.midi_played.format(stem=stem)
+
 
 #: Paths of Slakh2100.
 SLAKH_PATHS = TrackPaths(
     mix="mix",
     stem="stems/{stem}",
     midi="MIDI/{stem}.mid",
+    midi_played="MIDI_played/{stem}.mid",
     source_midi="all_src.mid",
+    all_stems="all_stems.mid",
     jams="annotation.jams",
     sign="metadata.yaml",
 )
@@ -78,11 +95,18 @@ class MixResult(FarmModel):
     peak_dbfs: float | None
     true_peak_dbtp: float | None
     loudness_lufs: float | None
+    submixes: list[Submix] = []
     files: list[FileRecord]
+    whole: WholeMix | None = None  #: where the mix is a render of the whole song and not the sum of the stems
 
 
 class TrackRecord(FarmModel):
     """One published song, as a line of the manifest."""
+
+    #: The split whose folder it lies in; None where it lies in the dataset's own.
+    split: str | None = None
+    #: Shared by all versions of one song; empty in datasets of an older farm.
+    cluster: str = ""
 
     track: str
     song_sha256: str
@@ -92,6 +116,30 @@ class TrackRecord(FarmModel):
     notes: int
     stem_audio_s: float
     files: list[FileRecord]
+
+    @property
+    def folder(self) -> str:
+        """Folder of the track, relative to the dataset's."""
+        return folder_of(self.track, self.split)
+
+
+class SplitsRecord(FarmModel):
+    """Which splits a dataset has, and whether they can be trusted."""
+
+    #: Name of each split -> tracks in it, by name; the empty name counts tracks in none.
+    tracks: dict[str, int]
+    #: No song has versions in two splits; what is omitted does not count.
+    leak_free: bool
+
+    @classmethod
+    def of(cls, tracks: Iterable[TrackRecord]) -> SplitsRecord | None:
+        """Count the splits of `tracks`; None where none of them is in any."""
+        places = [(track.split or "", track.cluster or track.song_sha256) for track in tracks]
+        counts = Counter(split for split, _ in places)
+        if set(counts) <= {""}:
+            return None
+        clusters = Counter(cluster for split, cluster in set(places) if split != OMITTED)
+        return cls(tracks=dict(sorted(counts.items())), leak_free=all(count == 1 for count in clusters.values()))
 
 
 class RejectedRecord(FarmModel):
@@ -115,8 +163,16 @@ class DatasetRecord(FarmModel):
     soundfont: str
     soundfont_sha256: str
     soundfont_licence: str
+    soundfonts: dict[str, str] = {}  #: SHA-256 of every soundfont that the plan's instrument map names, by name
     tracks: int
     failed: int
     rejected: list[RejectedRecord]
+    splits: SplitsRecord | None = None  #: None where the dataset has none
+    conversions: list[AudioForm] = []  #: forms that the audio was given after it was published, in order
     duration_s: float
     stem_audio_s: float
+
+    @property
+    def form(self) -> AudioForm:
+        """The form that the audio has now."""
+        return self.conversions[-1] if self.conversions else self.plan.output.form

@@ -147,8 +147,20 @@ class ServiceError(FarmError):
     reason = "service"
 
 
+class QueryError(FarmError):
+    """A question to a dataset that cannot be read; the message shows the place."""
+
+    reason = "bad_query"
+
+
 class DatasetError(FarmError):
     """A published dataset that cannot be read as one."""
 
     exit_code = 1
     reason = "bad_dataset"
+
+
+def error_of(said: dict[str, str]) -> FarmError:
+    """Return the error that another process told: of the class that has its reason, with its message and hint."""
+    known = {kind.reason: kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, FarmError)}
+    return known.get(said["reason"], ServiceError)(said["message"], hint=said.get("hint", ""))

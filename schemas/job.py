@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import FarmModel, content_hash
+from schemas.instruments import MidiRules
 from schemas.patch import Patch
 
 #: Version of the render recipe; raised when a change of the farm itself changes the audio of a job.
@@ -24,7 +25,12 @@ class RenderJob(FarmModel):
     tail_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
 
     @property
+    def rules(self) -> MidiRules | None:
+        """What is done to the notes before they are played; None where they are played as they stand."""
+        return self.patch.rules
+
+    @property
     def spec_hash(self) -> str:
-        """Identity of the stem's audio: MIDI, patch, engine version and render settings (64 hex digits)."""
+        """Identity of the stem's audio: MIDI, rules, patch, engine version and render settings (64 hex digits)."""
         spec = self.model_dump(mode="json", exclude={"patch"})
         return content_hash({**spec, "patch": self.patch.identity, "recipe": RENDER_RECIPE})

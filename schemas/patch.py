@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import FarmModel, content_hash
+from schemas.instruments import MidiRules
 
 #: Engine classes that a plan may name and a worker serves; each has its own queue of tickets.
 ENGINES = ("fluidsynth",)
@@ -47,7 +48,13 @@ class EngineFacts(FarmModel):
     engine: str
     version: str
     library: str
-    soundfont: AssetRef
+    soundfont: AssetRef  #: the plan's
+    soundfonts: dict[str, AssetRef] = {}  #: those that the plan's instrument map names, by the words of the map
+
+    @property
+    def map_hashes(self) -> dict[str, str]:
+        """SHA-256 of the soundfonts that the instrument map names, by their names."""
+        return {font.name: font.sha256 for font in sorted(self.soundfonts.values(), key=lambda font: font.name)}
 
 
 class Patch(FarmModel):
@@ -59,6 +66,13 @@ class Patch(FarmModel):
     bank: Annotated[int, Field(ge=0, le=16383)]
     program: Annotated[int, Field(ge=0, le=127)]
     settings: FluidSettings = FluidSettings()
+    group: str = ""  #: of the instrument map; empty where the plan has none
+    choice: str = ""  #: its name in that group
+    octave_offset: int = 0  #: octaves by which it sounds above the key that is played
+    rules: MidiRules | None = None  #: what is done to the notes before they are played; None where nothing is
+    #: Plays a whole file on all channels, each with the bank and program that the file gives it; `bank` and `program` here
+    #: count for nothing then.
+    whole: bool = False
 
     @property
     def is_drum(self) -> bool:
@@ -68,6 +82,8 @@ class Patch(FarmModel):
     @property
     def name(self) -> str:
         """Readable name, such as `TimGM6mb:000:033`; unique within one soundfont and set of settings."""
+        if self.whole:
+            return f"{self.asset.name}:whole"
         return f"{self.asset.name}:{self.bank:03d}:{self.program:03d}"
 
     @property
@@ -77,8 +93,10 @@ class Patch(FarmModel):
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything of the patch that may change the audio: not the path, not the licence."""
-        return {"load_key": self.load_key, "bank": self.bank, "program": self.program}
+        """Everything of the patch that may change the audio: not the path, not the licence, not what it is called."""
+        rules = {} if self.rules is None else {"rules": self.rules.model_dump(mode="json")}
+        whole = {"whole": True} if self.whole else {}
+        return {"load_key": self.load_key, "bank": self.bank, "program": self.program, **rules, **whole}
 
 
 @lru_cache(maxsize=4096)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
+from schemas.band import Band
 from schemas.base import FarmModel, content_hash
+from schemas.convert import AudioForm
+from schemas.instruments import InstrumentMap, InstrumentPlan
 from schemas.patch import FluidSettings
+from schemas.splits import OMITTED, SplitName
 from schemas.store import StoreAddress, checked_endpoint
+from schemas.submix import MIXING_KEYS, SubmixRecipe
+
+#: Dotted keys that the plans of the first release do not have: in `DatasetPlan.plan_hash` they count only where they
+#: differ from their default, so that datasets of that release are still known by their plans.
+LATER_KEYS: Final[tuple[str, ...]] = (
+    "duplicates",
+    "splits",
+    "instruments",
+    "mix.made_of",
+    "mix.gate_lufs",
+    "output.submixes",
+)
 
 
 class Filters(FarmModel):
@@ -24,8 +40,9 @@ class Filters(FarmModel):
     max_parts: Annotated[int, Field(ge=1, le=999)] = 64
     #: Songs with fewer notes are rejected as `too_few_notes`.
     min_notes: Annotated[int, Field(ge=1)] = 1
-    #: Instrument classes that a song must have, each at least once (Slakh's band definition).
-    band: list[str] = []
+    #: The band that a song must have: classes, each at least once (Slakh's band definition); the name of a band of the
+    #: farm, such as `rock_band`; the path of a band file, relative to the plan; or a band written out.
+    band: list[str] | Band | str = []
 
     @model_validator(mode="after")
     def _ordered(self) -> Filters:
@@ -34,6 +51,17 @@ class Filters(FarmModel):
         if self.min_parts > self.max_parts:
             raise ValueError("min_parts must not exceed max_parts")
         return self
+
+
+class DuplicatePlan(FarmModel):
+    """What becomes of files that hold the same music."""
+
+    #: Files with the same bytes (the same MD5): all but the first are rejected as `duplicate`.
+    exact: Literal["reject"] = "reject"
+    #: Files with other bytes that play the same notes: all but the first are rejected as `same_notes`, or kept.
+    notes: Literal["reject", "keep"] = "reject"
+    #: Versions of one song (transposed, cut, faster, by other instruments): kept, or all but one rejected as `same_song`.
+    versions: Literal["keep", "reject"] = "keep"
 
 
 class EnginePlan(FarmModel):
@@ -53,6 +81,12 @@ class MixPlan(FarmModel):
     stem_lufs: Annotated[float, Field(ge=-60, le=0)] = -13.0
     #: Ceiling of the mix and of every stem, dB relative to full scale (Slakh: -1).
     ceiling_db: Annotated[float, Field(ge=-30, le=0)] = -1.0
+    #: Stems quieter than this are brought up as if they were as loud, LUFS, so that what lies under a quiet stem is not
+    #: blown up to full level; left out, every stem is matched, however quiet it is.
+    gate_lufs: Annotated[float, Field(ge=-70, le=0)] | None = None
+    #: `stems`: the mix is the exact sum of the published stems. `song`: it is the whole file, played by one synthesiser
+    #: (Flakh2100's mix); the stems do not sum to it, and the metadata says by how much they miss it.
+    made_of: Literal["stems", "song"] = "stems"
     #: What the ceiling bounds: sample peak (dBFS) or true peak (dBTP, ITU-R BS.1770-4 annex 2).
     peak: Literal["sample", "true"] = "sample"
 
@@ -78,12 +112,54 @@ class OutputPlan(FarmModel):
     channels: Literal[1, 2] = 2
     #: Also write a JAMS file per song.
     jams: bool = False
+    #: Submixes that every song gets: paths of recipe files in Slakh's form (relative to the plan), names of the farm's own,
+    #: such as `band`, or recipes written out. Each stem goes to one group of each recipe.
+    submixes: list[SubmixRecipe] = []
 
     @model_validator(mode="after")
     def _float_is_wav(self) -> OutputPlan:
         if self.bits == 32 and self.format == "flac":
             raise ValueError("bits: 32 (float) needs format: wav; FLAC holds integers of 16 or 24 bits")
         return self
+
+    @field_validator("submixes")
+    @classmethod
+    def _mixable(cls, recipes: list[SubmixRecipe]) -> list[SubmixRecipe]:
+        folders = [recipe.folder for recipe in recipes]
+        for recipe in recipes:
+            if recipe.key not in MIXING_KEYS:
+                known = ", ".join(MIXING_KEYS)
+                raise ValueError(f"the recipe {recipe.name!r} mixes by {recipe.key!r}; known are {known}")
+            if folders.count(recipe.folder) > 1:
+                raise ValueError(f"two recipes would have the folder {recipe.folder!r}")
+        return recipes
+
+    @property
+    def form(self) -> AudioForm:
+        """The form of the audio."""
+        return AudioForm(format=self.format, bits=self.bits, rate_hz=self.rate_hz, channels=self.channels)
+
+
+class SplitsPlan(FarmModel):
+    """Parts of the dataset, such as train, validation and test, each a folder; without ratios and file there are none."""
+
+    #: Name of each split -> its share of the songs: `{train: 0.8, validation: 0.1, test: 0.1}`; shares are divided by
+    #: their sum. Names are small letters, and `omitted` is taken.
+    ratios: dict[SplitName, Annotated[float, Field(gt=0)]] = {}
+    #: `cluster` keeps all versions of a song in one split, so that nothing leaks; `song` looks at every song alone.
+    by: Literal["cluster", "song"] = "cluster"
+    #: A file that names songs and their splits, in Slakh's form or as `{song: split}`, by track, SHA-256 or file name;
+    #: what it omits is rejected as `omitted`. Relative to the plan.
+    file: str | None = None
+    #: The same, written here; `file` adds to it.
+    songs: dict[str, SplitName] = {}
+
+    @field_validator("ratios")
+    @classmethod
+    def _not_omitted(cls, value: dict[str, float]) -> dict[str, float]:
+        if OMITTED in value:
+            raise ValueError(f"a split cannot be called `{OMITTED}`: that is the folder of what is in none")
+        return value
 
 
 class StorePlan(FarmModel):
@@ -130,9 +206,12 @@ class DatasetPlan(FarmModel):
     #: At most this many songs, chosen by hash of (seed, song); the rest is rejected as `over_limit`.
     limit: Annotated[int, Field(ge=1)] | None = None
     filters: Filters = Filters()
+    duplicates: DuplicatePlan = DuplicatePlan()
     engine: EnginePlan = EnginePlan()
+    instruments: InstrumentPlan = InstrumentPlan()
     mix: MixPlan = MixPlan()
     output: OutputPlan = OutputPlan()
+    splits: SplitsPlan = SplitsPlan()
     store: StorePlan = StorePlan()
     #: Longest decay after the last note, seconds.
     tail_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
@@ -140,15 +219,49 @@ class DatasetPlan(FarmModel):
     on_failed_stem: Literal["fail_song", "drop_stem"] = "fail_song"
     #: Keep raw stems in the store after their song is published.
     keep_store: bool = False
+    #: Songs that are published already: skipped (`false`), or made again from the first stem on (`true`); each folder is
+    #: replaced in one step when its song is whole.
+    rerender_existing: bool = False
+
+    @model_validator(mode="after")
+    def _one_instrument_for_song_and_stems(self) -> DatasetPlan:
+        if self.mix.made_of == "song" and self.instruments.map is not None:
+            raise ValueError(
+                "mix.made_of: song plays the file's own programs, and instruments.map has the stems played by others: "
+                "leave the map out, or let the mix be made of the stems"
+            )
+        return self
 
     @property
     def plan_hash(self) -> str:
-        """Identity of what will be made: the plan without its name and without where source, soundfont and store lie.
+        """Identity of what will be made: the plan without its name and without where source, soundfonts and store lie.
 
-        The same plan on another machine has the same hash; which soundfont it was, its own hash says.
+        The same plan on another machine has the same hash; which soundfont it was, its own hash says. A plan of an
+        older farm keeps its hash: keys that came later count only where they differ from their default.
         """
         values = self.model_dump(
             mode="json",
-            exclude={"name": True, "source": True, "store": True, "keep_store": True, "engine": {"soundfont"}},
+            exclude={
+                "name": True,
+                "source": True,
+                "store": True,
+                "keep_store": True,
+                "rerender_existing": True,
+                "engine": {"soundfont"},
+            },
         )
+        if isinstance(self.instruments.map, InstrumentMap):
+            values["instruments"]["map"] = self.instruments.map.portable().model_dump(mode="json")
+        for key in LATER_KEYS:
+            _drop_default(values, type(self), key.split("."))
         return content_hash(values)
+
+
+def _drop_default(values: dict[str, Any], model: type[BaseModel], key: list[str]) -> None:
+    """Take a key out of a dumped plan where it has its default."""
+    name, *inner = key
+    default = model.model_fields[name].get_default(call_default_factory=True)
+    if inner:
+        _drop_default(values[name], type(default), inner)
+    elif values.get(name) == (default.model_dump(mode="json") if isinstance(default, BaseModel) else default):
+        values.pop(name, None)

@@ -151,9 +151,21 @@ class RejectReason(StrEnum):
     TOO_FEW_PARTS = "too_few_parts"
     TOO_MANY_PARTS = "too_many_parts"
     TOO_FEW_NOTES = "too_few_notes"
-    BAND_NOT_MET = "band_not_met"
-    DUPLICATE = "duplicate"
+    BAND_NOT_MET = "band_not_met"  #: a place of the band that no part takes at all
+    BAND_TOO_FEW = "band_too_few"  #: fewer parts than the band wants of a place
+    BAND_TOO_MANY = "band_too_many"  #: more parts than the band allows of a place
+    BAND_TOO_FEW_NOTES = "band_too_few_notes"  #: they are there, and play too few notes
+    BAND_TOO_LITTLE_PLAYED = "band_too_little_played"  #: they are there, and sound for too few seconds
+    BAND_NO_PATCH = "band_no_patch"  #: they are there, and no patch plays them
+    BAND_EXCLUDED = "band_excluded"  #: it has an instrument that the band excludes
+    BAND_OTHERS = "band_others"  #: it has an instrument that is no place of a band that allows no others
+    SEVERAL_DRUMS = "several_drums"  #: more than one drum part, where the plan does not separate drums
+    DUPLICATE = "duplicate"  #: the bytes of another file
+    SAME_NOTES = "same_notes"  #: other bytes, but what is played is that of another file
+    SAME_SONG = "same_song"  #: a version of a song that is taken from another file
     OVER_LIMIT = "over_limit"
+    OMITTED = "omitted"  #: the plan's split file omits it
+    NO_PATCH = "no_patch"  #: the plan's instrument map has no patch for any part of it
 
 
 class FailureReason(StrEnum):
@@ -197,6 +209,7 @@ class FailureReason(StrEnum):
     SOURCE_CHANGED = "source_changed"
     UNREADABLE = "unreadable"
     NO_NOTES = "no_notes"
+    NO_PATCH = "no_patch"  #: the instrument map has no patch for any part of it
     STEM_FAILED = "stem_failed"
     TASK_FAILED = "task_failed"
     # submission

@@ -26,6 +26,7 @@ VERIFIER: Final = "workers.verifying"
 PROBER: Final = "workers.probing"
 STORE_KEEPER: Final = "workers.fsck"
 SPECIMENS: Final = "workers.specimens"
+REWORKER: Final = "workers.reworking"
 
 
 def ticket_queue(engine: str) -> str:

@@ -7,31 +7,47 @@ import json
 import sys
 from pathlib import Path
 
-from schemas.errors import FarmError
-from schemas.patch import EngineFacts
+from schemas.errors import AssetError, FarmError
+from schemas.instruments import InstrumentMap
+from schemas.patch import AssetRef, EngineFacts
 from schemas.plan import EnginePlan
 from workers.config import WorkerSettings
 from workers.engines import engine_class
-from workers.engines.soundfonts import default_soundfont, describe
+from workers.engines.soundfonts import default_soundfont, describe, find_soundfont
 
 
-def probe(engine: EnginePlan, *, library: str | None = None) -> EngineFacts:
-    """Find the engine of a plan, its version, and the soundfont with its hash and licence.
+def probe(engine: EnginePlan, *, library: str | None = None, instruments: InstrumentMap | None = None) -> EngineFacts:
+    """Find the engine of a plan, its version, and every soundfont that it needs, with hash and licence.
 
     Args:
         engine: the plan's engine; a soundfont without a path is looked for.
         library: path of the engine's native library; None searches.
+        instruments: the plan's instrument map, which may name soundfonts of its own.
 
     Raises:
         MissingDependencyError: the engine's library is not installed.
-        AssetError: the soundfont is missing or no soundfont.
+        AssetError: a soundfont is missing or no soundfont.
     """
     path = Path(engine.soundfont).expanduser() if engine.soundfont else default_soundfont()
+    fonts = {} if instruments is None else {word: _of_the_map(instruments, word) for word in instruments.soundfonts}
     player = engine_class(engine.name)(library)
     try:
-        return EngineFacts(engine=player.name, version=player.version, library=player.library, soundfont=describe(path))
+        return EngineFacts(
+            engine=player.name,
+            version=player.version,
+            library=player.library,
+            soundfont=describe(path),
+            soundfonts=fonts,
+        )
     finally:
         player.close()
+
+
+def _of_the_map(instruments: InstrumentMap, word: str) -> AssetRef:
+    try:
+        return describe(find_soundfont(word))
+    except AssetError as error:
+        raise AssetError(f"instrument map {instruments.name}: {error.message}", hint=error.hint) from error
 
 
 def main(arguments: list[str] | None = None) -> int:

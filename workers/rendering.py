@@ -45,7 +45,7 @@ class Bad(NamedTuple):
 
 
 def render_stem(engine: EngineProcess, lease: StemLease, ledger: Ledger | None = None) -> Rendered | Bad:
-    """Render a leased stem unless the store has it, and take it into the store if it is sound.
+    """Render a leased stem unless the store has it or it is to be made again, and take it into the store if it is sound.
 
     A stem that failed before gets an engine that has rendered nothing yet; an engine whose stem is bad is replaced. Where
     its MIDI file is lost or damaged in the store, that is made again with the help of `ledger`, for the next try.
@@ -57,7 +57,7 @@ def render_stem(engine: EngineProcess, lease: StemLease, ledger: Ledger | None =
         StoreAwayError: the store does not answer, or refuses; the stem is not to blame.
     """
     store = open_store(lease.store_root)
-    known = store.find_stem(lease.job.spec_hash)
+    known = None if lease.again else store.find_stem(lease.job.spec_hash)
     if known is not None:
         return Rendered(StemCommit(lease.stem_id, lease.epoch, known, RenderCost(render_s=0.0, cached=True)), 0)
     if lease.tries:

@@ -159,6 +159,6 @@ def _waveform(measured: StemMeasurement, job: RenderJob) -> Iterator[Finding]:
         yield FailureReason.CLIPPED, f"{measured.flat_run_frames} equal samples in a row at the peak"
     if max(map(abs, measured.dc)) > DC_SHARE * measured.rms:
         yield FailureReason.DC_OFFSET, f"a constant offset of {max(measured.dc, key=abs):.4f}"
-    noisy = job.patch.is_drum or job.patch.program in _NOISY_PROGRAMS
+    noisy = job.patch.whole or job.patch.is_drum or job.patch.program in _NOISY_PROGRAMS
     if measured.flatness is not None and measured.flatness > NOISE_FLATNESS and not noisy:
         yield FailureReason.NOISE, f"noise where tones are expected (spectral flatness {measured.flatness:.2f})"

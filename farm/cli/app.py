@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli.commands import commands
-from farm.cli.options import MAKE, PANELS, SERVE, WATCH, Id, Json, MaybeId, Slots
+from farm.cli.making import making
+from farm.cli.options import MAKE, PANELS, SERVE, WATCH, Json, MaybeId, Slots
+from farm.cli.tools import tools
 from schemas.errors import FarmError
 
 app = typer.Typer(
@@ -45,10 +47,20 @@ KeepStore = Annotated[
 ]
 
 
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", help="Begin with a preset of the farm, see `farm presets`; plan and flags win."),
+]
+Rerender = Annotated[
+    bool | None,
+    typer.Option("--rerender/--no-rerender", help="Make published songs again; by default they are skipped."),
+]
+
+
 def _overrides(
     soundfont: Path | None, seed: int | None, layout: str | None, format_: str | None, bits: int | None,
     rate: int | None, channels: int | None, limit: int | None, jams: bool | None, effects: bool | None,
-    store: str | None, keep_store: bool | None,
+    store: str | None, keep_store: bool | None, rerender: bool | None,
 ) -> dict[str, Any]:  # fmt: skip
     if store is not None and keep_store is None:
         keep_store = True  # a store of its own place is there for the datasets to come
@@ -66,6 +78,7 @@ def _overrides(
         "limit": limit,
         "store.url": store,
         "keep_store": keep_store,
+        "rerender_existing": rerender,
     }
     return {key: value for key, value in values.items() if value is not None}
 
@@ -76,7 +89,8 @@ def run(
     slots: Slots = None,
     soundfont: Soundfont = None, seed: Seed = None, layout: Layout = None, format_: Format = None,
     bits: Bits = None, rate: Rate = None, channels: Channels = None, limit: Limit = None, jams: Jams = None,
-    effects: Effects = None, store: StoreUrl = None, keep_store: KeepStore = None, json_: Json = False,
+    effects: Effects = None, store: StoreUrl = None, keep_store: KeepStore = None, rerender: Rerender = None,
+    preset: Preset = None, json_: Json = False,
 ) -> None:  # fmt: skip
     """Make a dataset on this machine, with no server.
 
@@ -86,14 +100,19 @@ def run(
         farm run ~/midi --out out/pop --limit 100
 
         farm run plan.yaml --out out/pop --slots 4 --format wav --bits 16
+
+        farm run ~/lmd_matched --out out/baby --preset babyslakh
     """
     from farm.scheduling.slothost import SlotHost
 
-    values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, store, keep_store)
+    values = _overrides(
+        soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, store, keep_store, rerender
+    )
     with SlotHost() as host:  # gets ready while the rest is imported and the plan is read
+        from farm.cli.prepare import Asked
         from farm.cli.run import run_command
 
-        raise typer.Exit(run_command(source, out, values, host=host, slots=slots, as_json=json_))
+        raise typer.Exit(run_command(Asked(source, out, values, preset), host=host, slots=slots, as_json=json_))
 
 
 @app.command(rich_help_panel=MAKE)
@@ -101,7 +120,8 @@ def submit(
     source: Source, out: Out,
     soundfont: Soundfont = None, seed: Seed = None, layout: Layout = None, format_: Format = None,
     bits: Bits = None, rate: Rate = None, channels: Channels = None, limit: Limit = None, jams: Jams = None,
-    effects: Effects = None, store: StoreUrl = None, keep_store: KeepStore = None, json_: Json = False,
+    effects: Effects = None, store: StoreUrl = None, keep_store: KeepStore = None, rerender: Rerender = None,
+    preset: Preset = None, json_: Json = False,
 ) -> None:  # fmt: skip
     """Hand a dataset to the farm's workers; prints the submission's number.
 
@@ -109,10 +129,13 @@ def submit(
 
         farm submit /shared/lakh --out /shared/out/lakh-1 --limit 2000
     """
+    from farm.cli.prepare import Asked
     from farm.cli.service import submit_command
 
-    values = _overrides(soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, store, keep_store)
-    raise typer.Exit(submit_command(source, out, values, as_json=json_))
+    values = _overrides(
+        soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, store, keep_store, rerender
+    )
+    raise typer.Exit(submit_command(Asked(source, out, values, preset), as_json=json_))
 
 
 @app.command(rich_help_panel=SERVE)
@@ -189,8 +212,11 @@ def status(
 
 
 @app.command(rich_help_panel=WATCH)
-def songs(submission: Id, json_: Json = False) -> None:
-    """List the songs of a submission with their states.
+def songs(
+    submission: Annotated[str, typer.Argument(help="Number of the submission, or the folder of a local run.")],
+    json_: Json = False,
+) -> None:
+    """List the songs of a submission with their states, and how many files each rule rejected.
 
     farm songs 3 --json | jq '.[] | select(.state == "failed")'
     """
@@ -245,7 +271,7 @@ def doctor(json_: Json = False) -> None:
 
 @app.command(rich_help_panel=MAKE)
 def schema(
-    what: Annotated[str, typer.Argument(help="annotation, manifest, dataset or plan.")] = "annotation",
+    what: Annotated[str, typer.Argument(help="annotation, manifest, dataset, plan or band.")] = "annotation",
 ) -> None:
     """Print a JSON Schema: of the annotation, a manifest line, the dataset record or the plan.
 
@@ -256,7 +282,7 @@ def schema(
     raise typer.Exit(schema_command(what))
 
 
-app.registered_commands += commands.registered_commands
+app.registered_commands += commands.registered_commands + making.registered_commands + tools.registered_commands
 # The groups of `farm --help` stand in the order in which a newcomer needs them.
 app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))
 

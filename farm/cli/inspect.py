@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from rich.table import Table
 
 from farm.cli.door import service_ledger
 from farm.cli.output import print_json
@@ -31,10 +34,10 @@ def status_command(submission: int | None, *, watch: bool, as_json: bool) -> int
     return 0
 
 
-def songs_command(submission: int, *, as_json: bool) -> int:
-    """List the songs of a submission."""
-    with service_ledger() as ledger:
-        rows = ledger.songs(submission)
+def songs_command(submission: str, *, as_json: bool) -> int:
+    """List the songs of a submission; `submission` is a number, or the folder of a local run."""
+    with _found(submission) as (ledger, number):
+        rows, rejected = ledger.songs(number), ledger.status(number).rejected
     if as_json:
         print_json(rows)
         return 0
@@ -42,6 +45,8 @@ def songs_command(submission: int, *, as_json: bool) -> int:
         [r.name, r.state.value, f"{r.stems_done}/{r.stems_total}", r.source, r.reason or ""] for r in rows
     ]
     show(table(f"submission {submission}", ["track", "state", "stems", "source", "reason"], cells))
+    if rejected:
+        show("", by_rule(rejected), f"every one of them: farm failures {submission}")
     return 0
 
 
@@ -54,7 +59,16 @@ def failures_command(submission: str, *, as_json: bool) -> int:
         return 0
     title = "rejected and failed" if rows else "nothing was rejected or failed"
     show(table(title, ["what", "name", "reason", "detail"], [[r.kind, r.name, r.reason, r.detail] for r in rows]))
+    rejected = Counter(row.reason or "" for row in rows if row.kind == "file")
+    if rejected:
+        show("", by_rule(rejected))
     return 0
+
+
+def by_rule(counts: Mapping[str, int]) -> Table:
+    """Return a table of how many files each rule rejected, the most first."""
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return table("", ["rejected", "by rule"], [[count, reason] for reason, count in ranked])
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from typing import Annotated, Final
 import typer
 
 MAKE: Final = "Make a dataset"
+USE: Final = "Use a dataset"
 WATCH: Final = "See how far it is"
 STEER: Final = "Steer a submission"
 TEND: Final = "Tend the farm"
 SERVE: Final = "Start the service"
 #: Every command belongs to one of these.
-PANELS: Final = (MAKE, SERVE, WATCH, STEER, TEND)
+PANELS: Final = (MAKE, USE, SERVE, WATCH, STEER, TEND)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 Slots = Annotated[int | None, typer.Option(min=1, max=256, help="Slots of this host; default: one per core.")]

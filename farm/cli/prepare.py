@@ -8,12 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from farm.dataset.folder import claim, farm_folder
-from farm.ledger import Ledger
+from farm.ledger import Ledger, Submission
+from farm.planning.instruments import is_path
 from farm.planning.plans import build_plan, is_plan, load_plan
+from farm.planning.presets import plan_preset
 from farm.planning.sources import Source, find_source
+from farm.planning.splits import with_split_file
+from schemas.dataset import DATASET
 from schemas.errors import AssetError, OutputError
 from schemas.plan import DatasetPlan
 from schemas.states import SUBMISSION_ENDS, SubmissionState
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person typed: where the music is, where the dataset goes, flags as dotted keys of a plan, a preset's name."""
+
+    source: Path
+    out: Path
+    overrides: Mapping[str, Any]
+    preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +39,25 @@ class Request:
     out: Path
 
 
-def prepare(source: Path, out: Path, overrides: Mapping[str, Any]) -> Request:
+def prepare(asked: Asked) -> Request:
     """Check plan, source and soundfont, and claim the folder, before anything is written elsewhere.
 
     Raises:
         PlanError, SourceError, AssetError, OutputError: each says what to mend.
     """
-    plan = _plan(source, overrides)
+    plan = _plan(asked)
     found = find_source(Path(plan.source))
     if plan.engine.soundfont is not None:
-        _check_soundfont(Path(plan.engine.soundfont))
-    out = out.expanduser().resolve()
+        _check_soundfont(Path(plan.engine.soundfont), "Check --soundfont, or leave it out for the default")
+    if (instruments := plan.instruments.loaded) is not None:
+        for font in filter(is_path, instruments.soundfonts):
+            _check_soundfont(Path(font), f"Check the patches of the instrument map {instruments.name}")
+    out = asked.out.expanduser().resolve()
     claim(out, plan)
     return Request(plan, found, out)
 
 
-def _check_soundfont(path: Path) -> None:
-    hint = "Check --soundfont, or leave it out for the default"
+def _check_soundfont(path: Path, hint: str) -> None:
     try:
         with open(path, "rb") as handle:
             head = handle.read(12)
@@ -51,10 +67,43 @@ def _check_soundfont(path: Path) -> None:
         raise AssetError(f"{path} is no soundfont: it does not begin as one (RIFF ... sfbk)", hint=hint)
 
 
-def _plan(source: Path, overrides: Mapping[str, Any]) -> DatasetPlan:
+def _plan(asked: Asked) -> DatasetPlan:
+    base = {} if asked.preset is None else plan_preset(asked.preset).values
+    source = asked.source
     if is_plan(source):
-        return load_plan(source, overrides)
-    return build_plan({"source": str(source), "name": source.expanduser().resolve().stem or "dataset"}, overrides)
+        return with_split_file(load_plan(source, asked.overrides, base=base))
+    name = source.expanduser().resolve().stem or "dataset"
+    return with_split_file(build_plan({**base, "source": str(source), "name": name}, asked.overrides))
+
+
+def supersede(ledger: Ledger, request: Request) -> None:
+    """Cancel an unfinished submission that a request to make everything again comes after; no slot may be at work."""
+    found = ledger.find_submission(out_dir=str(request.out), plan_hash=request.plan.plan_hash)
+    if found is not None and _stands_in_the_way(ledger.submission(found), request.plan):
+        ledger.cancel(found)
+
+
+def _begun(ledger: Ledger, request: Request) -> int | None:
+    """Return the submission of a request that is to be gone on with: none that has ended, where all is made again.
+
+    Raises:
+        OutputError: one that does not make everything again is under way.
+    """
+    found = ledger.find_submission(out_dir=str(request.out), plan_hash=request.plan.plan_hash)
+    if found is None or not request.plan.rerender_existing:
+        return found
+    submission = ledger.submission(found)
+    if _stands_in_the_way(submission, request.plan):
+        raise OutputError(
+            f"submission {found} is being made into {request.out}",
+            hint=f"Wait for it to end, or `farm cancel {found}`; then everything can be made again",
+        )
+    return None if submission.state in SUBMISSION_ENDS else found
+
+
+def _stands_in_the_way(submission: Submission, plan: DatasetPlan) -> bool:
+    under_way = submission.state not in SUBMISSION_ENDS
+    return plan.rerender_existing and under_way and not submission.plan.rerender_existing
 
 
 def enter(ledger: Ledger, request: Request) -> int:
@@ -64,10 +113,12 @@ def enter(ledger: Ledger, request: Request) -> int:
         OutputError: the dataset was begun from other files than the source holds now, or with another store.
     """
     plan, source = request.plan, request.source
-    found = ledger.find_submission(out_dir=str(request.out), plan_hash=plan.plan_hash)
+    found = _begun(ledger, request)
     store = str(plan.store.address(str(farm_folder(request.out) / "store")))
     if found is None:
         found = ledger.create_submission(plan, source_root=str(source.root), out_dir=str(request.out), store_root=store)
+        if plan.rerender_existing:  # what stands there is no finished dataset from now on
+            (request.out / DATASET).unlink(missing_ok=True)
     submission = ledger.submission(found)
     state = submission.state
     if submission.store_root != store and state is not SubmissionState.DONE:

@@ -38,7 +38,7 @@ def rebuild_command(where: str | None, *, share: float, seed: str, as_json: bool
             hint="farm fsck --rebuild FOLDER, once for each that was being made",
         )
     out = Path(where).expanduser().resolve()
-    plan = claimed_plan(out)
+    plan = claimed_plan(out).model_copy(update={"rerender_existing": False})
     request = Request(plan, find_source(Path(plan.source)), out)
     ledger = open_service_ledger(Settings())
     try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from farm.cli.prepare import Request, enter, prepare
+from farm.cli.prepare import Asked, Request, enter, prepare, supersede
 from farm.cli.screens import Progress, summary
 from farm.dataset.finish import write_dataset
 from farm.dataset.folder import farm_folder, is_finished, locked, sweep, translated_os_errors
@@ -21,12 +20,10 @@ from schemas.machine import usable_cores
 from schemas.states import SUBMISSION_ENDS
 
 
-def run_command(
-    source: Path, out: Path, overrides: Mapping[str, Any], *, host: SlotHost, slots: int | None, as_json: bool
-) -> int:
+def run_command(asked: Asked, *, host: SlotHost, slots: int | None, as_json: bool) -> int:
     """Make the dataset with the slots of `host` and print a summary; returns the exit code."""
     began = time.monotonic()
-    request = prepare(source, out, overrides)
+    request = prepare(asked)
     with locked(request.out), translated_os_errors(request.out), Progress(quiet=as_json) as progress:
         report = _finished(request, began) if is_finished(request.out) else None
         if report is None:
@@ -44,6 +41,8 @@ def _ledger_url(out: Path) -> str:
 
 def _finished(request: Request, began: float) -> dict[str, Any] | None:
     """Return the report of a dataset that is finished already, or None when there is still something to do."""
+    if request.plan.rerender_existing:
+        return None
     ledger = open_ledger(_ledger_url(request.out))
     submission_id = enter(ledger, request)
     status = ledger.status(submission_id)
@@ -55,6 +54,7 @@ def _finished(request: Request, began: float) -> dict[str, Any] | None:
 def _make(request: Request, host: SlotHost, slots: int, progress: Progress, began: float) -> dict[str, Any]:
     sweep(request.out)
     ledger = open_ledger(_ledger_url(request.out))
+    supersede(ledger, request)
     host.begin(_ledger_url(request.out), slots=slots, logs=farm_folder(request.out) / "logs")
     submission_id = enter(ledger, request)
     (request.out / DATASET).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import sys
 from pydantic import BaseModel
 
 from schemas.annotation import SongAnnotation
+from schemas.band import Band
 from schemas.dataset import DatasetRecord, TrackRecord
 from schemas.errors import PlanError
 from schemas.plan import DatasetPlan
@@ -17,6 +18,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "manifest": TrackRecord,
     "dataset": DatasetRecord,
     "plan": DatasetPlan,
+    "band": Band,
 }
 
 

@@ -98,7 +98,8 @@ def summary(report: Mapping[str, Any]) -> None:
         name = f"{failure['kind']} {failure['name']}: {failure['reason']}"
         console.print(f"[red]{escape(name)}[/red] {escape(failure['detail'])}", highlight=False)
     out = escape(_near(Path(report["out"])))
-    console.print(f"listen: {out}/Track*/mix.*   check: farm verify {out}", highlight=False, soft_wrap=True)
+    tracks = "*/Track*" if any(Path(report["out"]).glob("[a-z]*/Track*")) else "Track*"  # in the folders of splits
+    console.print(f"listen: {out}/{tracks}/mix.*   check: farm verify {out}", highlight=False, soft_wrap=True)
     if report["rejected"]:
         console.print(f"every rejected file: farm failures {out}", highlight=False, soft_wrap=True)
 

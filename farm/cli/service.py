@@ -9,12 +9,10 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from farm.cli.door import open_service_ledger
-from farm.cli.prepare import enter, prepare
+from farm.cli.prepare import Asked, enter, prepare
 from farm.config import Settings
 from farm.dataset.finish import write_dataset
 from farm.ledger import open_ledger
@@ -26,10 +24,10 @@ from schemas.patch import ENGINES
 from schemas.tasks import CELERY_APP, QueueName, ticket_queue
 
 
-def submit_command(source: Path, out: Path, overrides: Mapping[str, Any], *, as_json: bool) -> int:
+def submit_command(asked: Asked, *, as_json: bool) -> int:
     """Write the submission to the ledger; returns 0."""
     ledger = open_service_ledger(Settings())
-    request = prepare(source, out, overrides)
+    request = prepare(asked)
     submission_id = enter(ledger, request)
     if as_json:
         report = {"submission": submission_id, "files": len(request.source.paths), "out": str(request.out)}

@@ -7,16 +7,19 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
 
-from schemas.dataset import DATASET, FARM_FOLDER
+from farm.dataset.places import track_folders
+from schemas.dataset import DATASET, FARM_FOLDER, RESPLIT
 from schemas.errors import DiskFullError, OutputError
 from schemas.plan import DatasetPlan
 
 _CLAIM = "plan.json"
+#: Where songs go that were published before everything was made again, and have not come again.
+REPLACED = "replaced"
 #: Keys of a plan that change nothing in its dataset.
-_ELSEWHERE = frozenset({"name", "source", "keep_store", "store.url", "store.endpoint"})
+_ELSEWHERE = frozenset({"name", "source", "keep_store", "rerender_existing", "store.url", "store.endpoint"})
 
 
 def farm_folder(out: Path) -> Path:
@@ -68,7 +71,7 @@ def claimed_plan(out: Path) -> DatasetPlan:
 
 def published_tracks(out: Path) -> int:
     """Count the published songs in the folder of a dataset: songs appear there whole or not at all."""
-    return sum(path.is_dir() for path in out.glob("Track*"))
+    return sum(path.is_dir() for pattern in ("Track*", "[a-z]*/Track*") for path in out.glob(pattern))
 
 
 def _check_same(mark: Path, plan: DatasetPlan, out: Path) -> None:
@@ -136,6 +139,25 @@ def sweep(out: Path) -> None:
         leftover.unlink()
     for leftover in (farm_folder(out) / "staging").glob("*.part"):
         shutil.rmtree(leftover)
+
+
+def set_aside(out: Path, keep: Collection[str]) -> None:
+    """Move track folders that are not among `keep` into the farm's own folder: what an earlier run had published.
+
+    Args:
+        out: folder of the dataset.
+        keep: paths of the dataset's track folders, relative to `out`. Where tracks were moved between splits afterwards,
+            their names alone count.
+    """
+    by_name = (out / RESPLIT).is_dir()
+    names = {PurePosixPath(place).name for place in keep}
+    for _, folder in list(track_folders(out)):
+        place = folder.relative_to(out)
+        if place.name not in names if by_name else place.as_posix() not in keep:
+            target = farm_folder(out) / REPLACED / place
+            shutil.rmtree(target, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folder.rename(target)
 
 
 def is_finished(out: Path) -> bool:

@@ -42,7 +42,7 @@ def draw(tx: Tx, drawn: Sequence[tuple[int, Sequence[DrawnStem]]]) -> int:
     waiting = [(songs[song_id], stems) for song_id, stems in drawn if songs[song_id].state is SongState.DRAWING]
     for song, stems in waiting:
         if not stems:
-            fail_song(tx, song, FailureReason.NO_NOTES, "no part of it can be rendered")
+            fail_song(tx, song, FailureReason.NO_PATCH, "the instrument map has no patch for any part of it")
     _put_stems(tx, [(song, stems) for song, stems in waiting if stems])
     return len(waiting)
 

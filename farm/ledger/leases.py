@@ -25,7 +25,7 @@ from farm.ledger.models import (
     StemRow,
     SubmissionRow,
 )
-from farm.ledger.parsed import patch_of
+from farm.ledger.parsed import patch_of, plan_of
 from farm.ledger.records import SlotRef, StemLease
 from farm.ledger.retry import MAX_TRIES
 from farm.ledger.slots import bind, census, has_company, whereabouts
@@ -33,6 +33,7 @@ from farm.ledger.stemrows import move_stems
 from farm.ledger.stems import leased_to, lose
 from farm.ledger.tx import Tx
 from schemas.job import RenderJob
+from schemas.song import WHOLE
 from schemas.states import StemState
 
 
@@ -229,7 +230,7 @@ def _take(tx: Tx, seeker: _Seeker, offer: _Offer) -> list[int]:
 
 def _leases(conn: Connection, ids: Sequence[int]) -> list[StemLease]:
     rows = conn.execute(
-        select(StemRow, SongRow.name.label("song_name"), SubmissionRow.store_root, PatchRow.body)
+        select(StemRow, SongRow.name.label("song_name"), SubmissionRow.store_root, SubmissionRow.plan, PatchRow.body)
         .join(SongRow, SongRow.id == StemRow.song_id)
         .join(SubmissionRow, SubmissionRow.id == StemRow.submission_id)
         .join(PatchRow, PatchRow.id == StemRow.patch_id)
@@ -241,7 +242,7 @@ def _leases(conn: Connection, ids: Sequence[int]) -> list[StemLease]:
 
 
 def _finished(conn: Connection, song_ids: set[int]) -> dict[int, list[tuple[str, str | None]]]:
-    query = select(StemRow.song_id, StemRow.midi_sha256, StemRow.data_hash)
+    query = select(StemRow.song_id, StemRow.midi_sha256, StemRow.data_hash).where(StemRow.name != WHOLE)
     finished: dict[int, list[tuple[str, str | None]]] = {song_id: [] for song_id in song_ids}
     for row in conn.execute(query.where(StemRow.song_id.in_(song_ids), STEM_DONE)):
         finished[row.song_id].append((row.midi_sha256, row.data_hash))
@@ -262,6 +263,7 @@ def _lease(row: Any, finished: Sequence[tuple[str, str | None]]) -> StemLease:
         tries=row.tries,
         losses=row.losses,
         other_hashes=frozenset(others),
+        again=plan_of(row.plan).rerender_existing,
     )
 
 

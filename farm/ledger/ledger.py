@@ -185,8 +185,12 @@ class Ledger(Operating, Working, Keeping):
     def scanned_files(
         self, submission_id: int, *, after: int = 0, limit: int | None = None
     ) -> list[tuple[int, str, SongFacts]]:
-        """Return (file id, path, facts) of the first `limit` files that may become songs, of ids above `after`."""
+        """Return (file id, path, facts) of the first `limit` files that were read, of ids above `after`."""
         return self._db.read(lambda conn: planned.scanned_files(conn, submission_id, after, limit))
+
+    def read_again(self, submission_id: int, outdated: Sequence[int]) -> int:
+        """Have the files of a submission scanned anew if those named, whose facts are too old, have no fate yet."""
+        return self._db.write(lambda tx: planned.read_again(tx, submission_id, outdated)) if outdated else 0
 
     def plan_submission(
         self, submission_id: int, chosen: Sequence[ChosenSong], rejected: Sequence[RejectedFile]
@@ -200,9 +204,11 @@ class Ledger(Operating, Working, Keeping):
     ) -> Iterator[SubmissionState]:
         """Do the same, a transaction at each step; yields the submission's state after it."""
         for files in chunks(rejected):
-            yield self._db.write(partial(planned.reject, submission_id=submission_id, files=files))
+            if self._db.read(partial(planned.fateless, files=files)):
+                yield self._db.write(partial(planned.reject, submission_id=submission_id, files=files))
         for some in chunks(chosen):
-            yield self._db.write(partial(planned.choose, submission_id=submission_id, songs=some))
+            if self._db.read(partial(planned.fateless, files=some)):
+                yield self._db.write(partial(planned.choose, submission_id=submission_id, songs=some))
         yield self._db.write(lambda tx: planned.activate(tx, submission_id))
 
     def admit_songs(self, submission_id: int, limit: int) -> int:

@@ -127,6 +127,8 @@ class SongRow(Row):
     reason: Mapped[str | None] = mapped_column(String(32))
     detail: Mapped[str] = mapped_column(default="")
     updated_at: Mapped[float]
+    cluster: Mapped[str] = mapped_column(String(64), default="")  #: shared by all versions of one song
+    subset: Mapped[str | None] = mapped_column(String(64))  #: train, validation, test: what it goes into
     __table_args__ = (UniqueConstraint("submission_id", "track"),)
 
 
@@ -152,7 +154,7 @@ class StemRow(Row):
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     submission_id: Mapped[int] = mapped_column(ForeignKey(SubmissionRow.id))
     song_id: Mapped[int] = mapped_column(ForeignKey(SongRow.id))
-    part: Mapped[int] = mapped_column(Integer)  #: position in the song's split
+    part: Mapped[int] = mapped_column(Integer)  #: position among the song's stems, in the order of its split
     name: Mapped[str] = mapped_column(String(8))
     patch_id: Mapped[int] = mapped_column(ForeignKey(PatchRow.id))
     engine: Mapped[str] = mapped_column(String(32))

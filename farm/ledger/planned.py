@@ -11,7 +11,13 @@ from farm.ledger.bulk import insert_rows, update_rows
 from farm.ledger.clock import db_now
 from farm.ledger.models import FileRow, SongRow, TallyRow
 from farm.ledger.records import ChosenSong, RejectedFile
-from farm.ledger.submissions import end_submission, lock_submission, move_submission
+from farm.ledger.submissions import (
+    end_submission,
+    lock_submission,
+    move_submission,
+    pending_files,
+    scan_again,
+)
 from farm.ledger.tx import Subject, Tx, chunks
 from schemas.song import SongFacts
 from schemas.states import FailureReason, FileState, SongState, SubmissionState
@@ -20,15 +26,24 @@ from schemas.states import FailureReason, FileState, SongState, SubmissionState
 def scanned_files(
     conn: Connection, submission_id: int, after: int, limit: int | None
 ) -> list[tuple[int, str, SongFacts]]:
-    """Return (id, path, facts) of files that were read and are not rejected, by id from the first above `after`."""
+    """Return (id, path, facts) of files that were read, whatever became of them, by id from the first above `after`."""
     rows = conn.execute(
         select(FileRow.id, FileRow.path, FileRow.facts)
         .where(FileRow.submission_id == submission_id, FileRow.id > after)
-        .where(FileRow.facts.is_not(None), FileRow.state != FileState.REJECTED)
+        .where(FileRow.facts.is_not(None))
         .order_by(FileRow.id)
         .limit(limit)
     )
     return [(row.id, row.path, SongFacts.model_validate_json(row.facts)) for row in rows]
+
+
+def read_again(tx: Tx, submission_id: int, outdated: Sequence[int]) -> int:
+    """Have the files of a submission read anew if some of those named have no fate yet; returns how many are."""
+    if lock_submission(tx, submission_id) is not SubmissionState.SCANNING or not _without_fate(tx.conn, outdated):
+        return 0
+    file_ids = pending_files(tx.conn, submission_id)
+    scan_again(tx, submission_id, file_ids)
+    return len(file_ids)
 
 
 def reject(tx: Tx, submission_id: int, files: Sequence[RejectedFile]) -> SubmissionState:
@@ -36,7 +51,7 @@ def reject(tx: Tx, submission_id: int, files: Sequence[RejectedFile]) -> Submiss
     state = lock_submission(tx, submission_id)
     if state is not SubmissionState.SCANNING:
         return state
-    pending = _pending(tx, [file.file_id for file in files])
+    pending = fateless(tx.conn, files)
     fresh = [file for file in files if file.file_id in pending]
     update_rows(
         tx.conn,
@@ -50,12 +65,16 @@ def reject(tx: Tx, submission_id: int, files: Sequence[RejectedFile]) -> Submiss
     return state
 
 
-def _pending(tx: Tx, ids: Sequence[int]) -> set[int]:
+def fateless(conn: Connection, files: Sequence[RejectedFile] | Sequence[ChosenSong]) -> set[int]:
     """Return which of some files have no fate yet; only who holds the submission's lock gives them one."""
+    return _without_fate(conn, [file.file_id for file in files])
+
+
+def _without_fate(conn: Connection, ids: Sequence[int]) -> set[int]:
     found: set[int] = set()
     for some in chunks(ids):
         query = select(FileRow.id).where(FileRow.id.in_(some), FileRow.state == FileState.PENDING)
-        found.update(tx.conn.execute(query).scalars())
+        found.update(conn.execute(query).scalars())
     return found
 
 
@@ -64,7 +83,7 @@ def choose(tx: Tx, submission_id: int, songs: Sequence[ChosenSong]) -> Submissio
     state = lock_submission(tx, submission_id)
     if state is not SubmissionState.SCANNING:
         return state
-    pending = _pending(tx, [song.file_id for song in songs])
+    pending = fateless(tx.conn, songs)
     rows = [_song_row(submission_id, song) for song in songs if song.file_id in pending]
     insert_rows(tx.conn, SongRow, rows)
     update_rows(tx.conn, FileRow, [{"id": row["file_id"]} for row in rows], {"state": FileState.ACCEPTED.value})
@@ -78,6 +97,7 @@ def _song_row(submission_id: int, song: ChosenSong) -> dict[str, Any]:
     return {
         "submission_id": submission_id, "file_id": song.file_id, "track": song.spec.track, "name": song.spec.name,
         "song_hash": song.spec.song_hash, "state": SongState.PLANNED.value,
+        "cluster": song.spec.cluster, "subset": song.spec.split,
         "work_s": song.spec.facts.duration_s * len(song.spec.facts.parts),
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from schemas.dataset import MixResult
 from schemas.job import RenderJob
-from schemas.patch import EngineFacts
+from schemas.patch import EngineFacts, Patch
 from schemas.plan import DatasetPlan
 from schemas.result import RenderCost, StemResult
 from schemas.song import Part, SongSpec, SplitResult
@@ -113,6 +113,7 @@ class StemLease:
     tries: int  #: failed tries before this one; above 0 the engine should be a fresh one
     losses: int  #: tries lost with their slots before this one
     other_hashes: frozenset[str]  #: data hashes of the song's finished stems that were played from other MIDI
+    again: bool = False  #: rendered also where the store has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +170,24 @@ class SongWork:
     split: SplitResult | None  #: None before the split
     stems: list[StemWork]  #: the rendered stems in the order of parts; dropped ones are not among them
     dropped: list[str]  #: names of stems that failed and are left out
-    jobs: dict[str, RenderJob]  #: by name of stem, dropped ones too
+    jobs: dict[str, RenderJob]  #: by name of stem, dropped ones too; a part without a patch has none
     mix: MixResult | None  #: None before the mix
+    whole: StemWork | None = None  #: the render of the whole song, where the plan makes the mix of one
+
+    @property
+    def renders(self) -> list[StemWork]:
+        """All that was rendered of it: the stems, and the whole song where the plan wants it."""
+        return [*self.stems, *([] if self.whole is None else [self.whole])]
 
     @property
     def parts(self) -> list[Part]:
         """The parts of the split, in order; empty before the split."""
         return [] if self.split is None else self.split.parts
+
+    def patch_of(self, part: Part) -> Patch | None:
+        """Return the patch that plays a part; None where the plan's instrument map has none for it."""
+        job = self.jobs.get(part.name)
+        return None if job is None else job.patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +202,8 @@ class SongReport:
     stems_total: int
     reason: str | None
     detail: str
+    cluster: str = ""  #: shared by all versions of one song
+    split: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,14 @@ from farm.ledger.models import (
 from farm.ledger.parsed import engine_facts_of, plan_of
 from farm.ledger.records import Failure, SongReport, SongWork, StemWork, SubmissionStatus, TaskRef
 from farm.ledger.slots import live_count
-from farm.ledger.songs import required, spec_of, split_of
+from farm.ledger.songs import SPEC, required, spec_of, split_of
 from farm.ledger.submissions import get
 from farm.ledger.tx import Subject
 from schemas.dataset import MixResult, TrackRecord
 from schemas.errors import UnknownIdError
 from schemas.job import RenderJob
 from schemas.result import StemResult
-from schemas.song import SplitResult
+from schemas.song import WHOLE, SplitResult, whole_song
 from schemas.states import SONG_ENDS, SUBMISSION_ENDS, SongState, StemState
 
 #: Share of a song's work that is behind it when its stems are rendered; mix, annotation and publishing are the rest.
@@ -111,14 +111,25 @@ def songs(conn: Connection, submission_id: int) -> list[SongReport]:
     rows = conn.execute(
         select(
             SongRow.track, SongRow.name, FileRow.path, SongRow.state, SongRow.stems_total, SongRow.stems_left,
-            SongRow.reason, SongRow.detail,
+            SongRow.reason, SongRow.detail, SongRow.cluster, SongRow.subset,
         )
         .join(FileRow, FileRow.id == SongRow.file_id)
         .where(SongRow.submission_id == submission_id)
         .order_by(SongRow.track)
     )  # fmt: skip
     return [
-        SongReport(r.track, r.name, r.path, r.state, r.stems_total - r.stems_left, r.stems_total, r.reason, r.detail)
+        SongReport(
+            r.track,
+            r.name,
+            r.path,
+            r.state,
+            r.stems_total - r.stems_left,
+            r.stems_total,
+            r.reason,
+            r.detail,
+            r.cluster,
+            r.subset,
+        )
         for r in rows
     ]
 
@@ -172,9 +183,8 @@ def song_work(conn: Connection, task: TaskRef) -> SongWork:
     """
     row = conn.execute(
         select(
-            SongRow.id, SongRow.song_hash, SongRow.track, SongRow.name, SongRow.split, SongRow.mix, FileRow.path,
-            FileRow.facts, SubmissionRow.plan, SubmissionRow.engine_facts, SubmissionRow.source_root,
-            SubmissionRow.out_dir, SubmissionRow.store_root,
+            SongRow.id, *SPEC, SongRow.split, SongRow.mix, SubmissionRow.plan, SubmissionRow.engine_facts,
+            SubmissionRow.source_root, SubmissionRow.out_dir, SubmissionRow.store_root,
         )
         .join(FileRow, FileRow.id == SongRow.file_id)
         .join(SubmissionRow, SubmissionRow.id == SongRow.submission_id)
@@ -183,18 +193,19 @@ def song_work(conn: Connection, task: TaskRef) -> SongWork:
     if row is None:
         raise UnknownIdError(f"task {task.task_id} belongs to no song", hint="Ask only for tasks of songs")
     split = None if row.split is None else split_of(row.name, row.split)
-    stems, dropped, jobs = ([], [], {}) if split is None else _stems(conn, row.id, split)
+    stems, dropped, jobs = ([], [], {}) if split is None else _stems(conn, row.id, row.song_hash, split)
     return SongWork(
         song_id=row.id,
         submission_id=task.submission_id,
-        song=spec_of(row.song_hash, row.track, row.name, row.path, row.facts),
+        song=spec_of(row),
         plan=plan_of(row.plan),
         engine=engine_facts_of(required(row.engine_facts, "the facts of the engine")),
         source_root=row.source_root,
         out_dir=row.out_dir,
         store_root=row.store_root,
         split=split,
-        stems=stems,
+        stems=[stem for stem in stems if stem.part.name != WHOLE],
+        whole=next((stem for stem in stems if stem.part.name == WHOLE), None),
         dropped=dropped,
         jobs=jobs,
         mix=None if row.mix is None else MixResult.model_validate_json(row.mix),
@@ -202,7 +213,7 @@ def song_work(conn: Connection, task: TaskRef) -> SongWork:
 
 
 def _stems(
-    conn: Connection, song_id: int, split: SplitResult
+    conn: Connection, song_id: int, song_hash: str, split: SplitResult
 ) -> tuple[list[StemWork], list[str], dict[str, RenderJob]]:
     rows = conn.execute(
         select(StemRow, PatchRow.body)
@@ -210,7 +221,7 @@ def _stems(
         .where(StemRow.song_id == song_id)
         .order_by(StemRow.part)
     ).all()
-    parts = {part.name: part for part in split.parts}
+    parts = {part.name: part for part in [*split.parts, whole_song(song_hash, split)]}
     rendered = [
         StemWork(row.id, parts[row.name], job_of(row), StemResult.model_validate_json(row.result))
         for row in rows

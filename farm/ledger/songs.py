@@ -159,18 +159,13 @@ def _open(tx: Tx, submission_id: int, order: Sequence[int], admitted: int) -> No
 def undrawn(conn: Connection, submission_id: int, limit: int) -> list[UndrawnSong]:
     """Return split songs that wait for their patches, in the order of admission."""
     rows = conn.execute(
-        select(SongRow.id, SongRow.split, *_SPEC)
+        select(SongRow.id, SongRow.split, *SPEC)
         .join(FileRow, FileRow.id == SongRow.file_id)
         .where(SongRow.submission_id == submission_id, SONG_DRAWING)
         .order_by(SongRow.rank)
         .limit(limit)
     )
-    return [
-        UndrawnSong(
-            row.id, spec_of(row.song_hash, row.track, row.name, row.path, row.facts), split_of(row.name, row.split)
-        )
-        for row in rows
-    ]
+    return [UndrawnSong(row.id, spec_of(row), split_of(row.name, row.split)) for row in rows]
 
 
 def count_warnings(tx: Tx, submission_id: int, split: SplitResult, sign: int = 1) -> None:
@@ -184,13 +179,19 @@ def split_of(name: str, text: str | None) -> SplitResult:
     return SplitResult.model_validate_json(required(text, f"the split of {name}"))
 
 
-_SPEC = (SongRow.song_hash, SongRow.track, SongRow.name, FileRow.path, FileRow.facts)
+#: What `spec_of` needs of a song and its file.
+SPEC: Final = (
+    SongRow.song_hash, SongRow.track, SongRow.name, SongRow.cluster, SongRow.subset, FileRow.path, FileRow.facts,
+)  # fmt: skip
 
 
-def spec_of(song_hash: str, track: int, name: str, source: str, facts: str | None) -> SongSpec:
-    """Put a song's place in the dataset together with its facts."""
-    parsed = SongFacts.model_validate_json(required(facts, f"the facts of {name}"))
-    return SongSpec(song_hash=song_hash, track=track, name=name, source=source, facts=parsed)
+def spec_of(row: Any) -> SongSpec:
+    """Put a song's place in the dataset together with its facts; `row` has the columns of `SPEC`."""
+    facts = SongFacts.model_validate_json(required(row.facts, f"the facts of {row.name}"))
+    return SongSpec(
+        song_hash=row.song_hash, track=row.track, name=row.name, source=row.path, facts=facts, cluster=row.cluster,
+        split=row.subset,
+    )  # fmt: skip
 
 
 def required(text: str | None, what: str) -> str:

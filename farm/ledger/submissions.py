@@ -193,11 +193,26 @@ def seal(tx: Tx, submission_id: int) -> None:
     """Close the list of files and put the probe and the scans; nothing happens when it is sealed already."""
     if lock_submission(tx, submission_id) is not SubmissionState.SUBMITTING:
         return
-    pending = select(FileRow.id).where(FileRow.submission_id == submission_id, FileRow.state == FileState.PENDING)
-    ids = list(tx.conn.execute(pending.order_by(FileRow.id)).scalars())
-    scans = [NewTask(TaskKind.SCAN, some[0], some[-1]) for some in chunks(ids, SCAN_FILES)]
-    put_tasks(tx, submission_id, [NewTask(TaskKind.PROBE, 0), *scans])
+    put_tasks(tx, submission_id, [NewTask(TaskKind.PROBE, 0), *_scans(pending_files(tx.conn, submission_id))])
     move_submission(tx, submission_id, SubmissionState.SCANNING)
+
+
+def pending_files(conn: Connection, submission_id: int) -> list[int]:
+    """Return the files that have no fate yet, rising."""
+    pending = select(FileRow.id).where(FileRow.submission_id == submission_id, FileRow.state == FileState.PENDING)
+    return list(conn.execute(pending.order_by(FileRow.id)).scalars())
+
+
+def _scans(file_ids: Sequence[int]) -> list[NewTask]:
+    return [NewTask(TaskKind.SCAN, some[0], some[-1]) for some in chunks(file_ids, SCAN_FILES)]
+
+
+def scan_again(tx: Tx, submission_id: int, file_ids: Sequence[int]) -> None:
+    """Have files that were scanned and have no fate yet, all that there are, scanned once more."""
+    of_them = FileRow.submission_id == submission_id, FileRow.state == FileState.PENDING
+    tx.conn.execute(update(FileRow).where(*of_them).values(facts=None))
+    tx.count(submission_id, Subject.FILE, "scanned", -len(file_ids))
+    put_tasks(tx, submission_id, _scans(file_ids))
 
 
 def scan_batch(conn: Connection, task_id: int) -> list[tuple[int, str]]:

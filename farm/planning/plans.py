@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Final, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from farm.planning.bands import with_band
+from farm.planning.instruments import inlined
+from farm.planning.submixes import with_recipes
 from schemas.errors import PlanError
 from schemas.plan import DatasetPlan
+from schemas.splits import ORIGINAL
+
+#: Values that are words, where others are paths.
+_WORDS: Final = ((("splits", "file"), ORIGINAL),)
 
 PLAN_SUFFIXES = frozenset({".yaml", ".yml"})
 
@@ -22,8 +30,12 @@ def is_plan(path: Path) -> bool:
     return path.suffix.lower() in PLAN_SUFFIXES
 
 
-def load_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> DatasetPlan:
+def load_plan(
+    path: Path, overrides: Mapping[str, Any] | None = None, *, base: Mapping[str, Any] | None = None
+) -> DatasetPlan:
     """Read the plan at `path`; `overrides` maps dotted keys (`output.bits`) to values that win over the file.
+
+    `base` holds values of a plan that the file wins over, such as those of a preset.
 
     Paths in the plan are relative to the plan's own folder and come back absolute.
 
@@ -31,24 +43,40 @@ def load_plan(path: Path, overrides: Mapping[str, Any] | None = None) -> Dataset
         PlanError: unreadable file, not YAML, unknown key, or a value out of range.
     """
     values = _read_yaml(path)
-    for key in (("source",), ("engine", "soundfont"), ("store", "url")):
+    for key in (("source",), ("engine", "soundfont"), ("splits", "file"), ("store", "url")):
         _absolute(values, key, path.resolve().parent)
-    return build_plan(values, overrides, where=str(path))
+    return build_plan(_over(base or {}, values), overrides, where=str(path), folder=path.resolve().parent)
 
 
 def build_plan(
-    values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, *, where: str = "command line"
+    values: Mapping[str, Any],
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    where: str = "command line",
+    folder: Path | None = None,
 ) -> DatasetPlan:
     """Check `values` with `overrides` on top and return the plan.
+
+    What it names by a name, or by a path relative to `folder`, is read: an instrument map, a band, recipes of submixes.
 
     Raises:
         PlanError: with the file or `command line`, the dotted key, and the nearest known key.
     """
-    merged = _merge(values, overrides or {})
+    merged = inlined(_merge(values, overrides or {}), folder, where=where)
+    merged = with_recipes(with_band(merged, folder, where=where), folder)
     try:
         return DatasetPlan.model_validate(merged)
     except ValidationError as error:
         raise _plan_error(error, where) from error
+
+
+def _over(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with what only `base` has, group by group."""
+    merged = copy.deepcopy(dict(base))
+    for key, value in values.items():
+        inner = merged.get(key)
+        merged[key] = _over(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -71,7 +99,7 @@ def _absolute(values: dict[str, Any], key: tuple[str, ...], folder: Path) -> Non
         if not isinstance(inner, dict):
             return
         values = inner
-    if isinstance(values.get(leaf), str) and "://" not in values[leaf]:
+    if isinstance(values.get(leaf), str) and "://" not in values[leaf] and (key, values[leaf]) not in _WORDS:
         values[leaf] = str((folder / Path(values[leaf]).expanduser()).resolve())
 
 
@@ -102,7 +130,7 @@ def _plan_error(error: ValidationError, where: str) -> PlanError:
         return PlanError(f"{where}: the key `{key}` is missing{more}", hint="A plan needs at least `source:`")
     message = first["msg"].removeprefix("Value error, ")
     shown = first["input"]
-    is_secret = path[0] == "store" and "@" in str(shown)  # keys of a store, in a place where they do not belong
+    is_secret = path[:1] == ("store",) and "@" in str(shown)  # keys of a store, in a place where they do not belong
     value = "" if is_secret or isinstance(shown, dict | list) else f" is {shown!r}"
     return PlanError(f"{where}: `{key}`{value}: {message}{more}", hint="See docs/plan.md for every key and its range")
 

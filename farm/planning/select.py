@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from farm.ledger.records import ChosenSong, RejectedFile
+from farm.planning.duplicates import clusters_by_steps
+from farm.planning.rules import Rules
+from farm.planning.sieve import ScannedFile, Sieve
 from schemas.base import draw
-from schemas.plan import DatasetPlan, Filters
-from schemas.song import SongFacts, SongSpec
+from schemas.plan import DatasetPlan
+from schemas.song import SongSpec
 from schemas.states import RejectReason
+
+__all__ = ["ScannedFile", "Selection", "select_by_steps", "select_songs"]
 
 _T = TypeVar("_T")
 
 #: Files of one step: a few tens of milliseconds.
 _STEP: Final = 2_000
-#: Id of a file in the ledger, its path relative to the source's root, and its facts.
-ScannedFile = tuple[int, str, SongFacts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +32,31 @@ class Selection:
 
 
 def select_songs(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Selection:
-    """Choose songs: filters first, each by its own name, then equal contents, then the limit.
+    """Choose songs: filters first, each by its own name, then equal music, then the limit.
 
-    Of files with equal content the first path in order is kept. Tracks are numbered from 1 in the order of a draw by
-    (seed, song), so that a song's track depends neither on its path nor on when it was scanned, and a smaller limit
-    takes the first of the same songs.
+    Of files with equal content, or equal notes, the first path in order is kept; of versions of one song, where the
+    plan wants one, that with the most notes. Tracks are numbered from 1 in the order of a draw by (seed, song), so that
+    a song's track depends neither on its path nor on when it was scanned, and a smaller limit takes the first of the
+    same songs. Clusters of versions are found among all files, before anything is rejected.
     """
     return next(selection for selection in select_by_steps(plan, facts) if selection is not None)
 
 
 def select_by_steps(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Iterator[Selection | None]:
     """Do the same, some thousand files at each step; yields None after each but the last."""
-    kept: dict[str, ScannedFile] = {}
-    rejected: list[RejectedFile] = []
-    for some in _steps(sorted(facts, key=lambda file: file[1])):
-        for file_id, path, song in some:
-            broken = next(_broken_rules(plan.filters, song), None)
-            if broken is not None:
-                rejected.append(RejectedFile(file_id, *broken))
-            elif song.song_hash in kept:
-                detail = f"same content as {kept[song.song_hash][1]}"
-                rejected.append(RejectedFile(file_id, RejectReason.DUPLICATE, detail))
-            else:
-                kept[song.song_hash] = (file_id, path, song)
+    clusters: dict[str, str] = {}
+    for found in clusters_by_steps([song for _, _, song in facts]):
+        clusters = found or clusters
         yield None
+    rules, sieve, rejected = Rules(plan), Sieve(plan.duplicates, clusters), []
+    for some in _steps(sorted(facts, key=lambda file: file[1])):
+        for file in some:
+            broken = rules.broken(file[2]) or sieve.refused(file)
+            if broken is not None:
+                rejected.append(RejectedFile(file[0], *broken))
+        yield None
+    kept, versions = sieve.result()
+    rejected += versions
     keys: list[tuple[float, str]] = []
     for hashes in _steps(list(kept)):
         keys += [(draw(plan.seed, song_hash, "order"), song_hash) for song_hash in hashes]
@@ -64,7 +68,10 @@ def select_by_steps(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Iterator
     ]
     chosen: list[ChosenSong] = []
     for hashes in _steps(order[:limit]):
-        chosen += [_chosen(track, kept[song_hash]) for track, song_hash in enumerate(hashes, start=len(chosen) + 1)]
+        chosen += [
+            _chosen(track, kept[song_hash], clusters[song_hash])
+            for track, song_hash in enumerate(hashes, start=len(chosen) + 1)
+        ]
         yield None
     paths = {file_id: path for file_id, path, _ in facts}
     yield Selection(chosen, sorted(rejected + over, key=lambda file: paths[file.file_id]))
@@ -74,27 +81,9 @@ def _steps(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (items[start : start + _STEP] for start in range(0, len(items), _STEP))
 
 
-def _chosen(track: int, file: ScannedFile) -> ChosenSong:
+def _chosen(track: int, file: ScannedFile, cluster: str) -> ChosenSong:
     file_id, path, facts = file
-    spec = SongSpec(song_hash=facts.song_hash, track=track, name=f"Track{track:05d}", source=path, facts=facts)
+    spec = SongSpec(
+        song_hash=facts.song_hash, track=track, name=f"Track{track:05d}", source=path, facts=facts, cluster=cluster
+    )
     return ChosenSong(file_id, spec)
-
-
-def _broken_rules(filters: Filters, song: SongFacts) -> Iterator[tuple[RejectReason, str]]:
-    """Yield every rule that a song breaks, the plainest first."""
-    parts = len(song.parts)
-    if song.notes == 0:
-        yield RejectReason.NO_NOTES, "it has no notes"
-    if song.duration_s < filters.min_duration_s:
-        yield RejectReason.TOO_SHORT, f"{song.duration_s:.1f} s, at least {filters.min_duration_s:g} s are wanted"
-    if song.duration_s > filters.max_duration_s:
-        yield RejectReason.TOO_LONG, f"{song.duration_s:.1f} s, at most {filters.max_duration_s:g} s are wanted"
-    if parts < filters.min_parts:
-        yield RejectReason.TOO_FEW_PARTS, f"{parts} parts, at least {filters.min_parts} are wanted"
-    if parts > filters.max_parts:
-        yield RejectReason.TOO_MANY_PARTS, f"{parts} parts, at most {filters.max_parts} are wanted"
-    if song.notes < filters.min_notes:
-        yield RejectReason.TOO_FEW_NOTES, f"{song.notes} notes, at least {filters.min_notes} are wanted"
-    missing = sorted(set(filters.band) - set(song.classes))
-    if missing:
-        yield RejectReason.BAND_NOT_MET, f"it has no {', '.join(missing)}"

@@ -6,9 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 
-from schemas import errors
 from schemas.base import FarmModel
-from schemas.errors import FarmError, ServiceError
+from schemas.errors import ServiceError, error_of
 from schemas.tasks import STORE_KEEPER
 from schemas.upkeep import Answer, CheckOrder, NamedSong, NamedStem, PurgeOrder
 
@@ -39,7 +38,7 @@ def ask(
             for text in process.stdout:
                 answer = Answer.model_validate_json(text)
                 if answer.error is not None:
-                    raise _error(answer.error)
+                    raise error_of(answer.error)
                 hear(answer)
         except BrokenPipeError:
             pass  # it has ended; its exit code says so below
@@ -55,12 +54,3 @@ def ask(
 
 def _line(model: FarmModel) -> str:
     return model.model_dump_json() + "\n"
-
-
-def _error(said: dict[str, str]) -> FarmError:
-    """Return the error that ended the process."""
-    known = {
-        kind.reason: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FarmError)
-    }
-    kind = known.get(said["reason"], ServiceError)
-    return kind(said["message"], hint=said.get("hint", ""))

@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from farm.ledger import Ledger
-from farm.ledger.records import Expired, Pulse, Submission
+from farm.ledger.records import DrawnStem, Expired, Pulse, Submission, UndrawnSong
 from farm.planning.draw import draw_stems
 from farm.planning.select import ScannedFile, Selection, select_by_steps
+from farm.planning.splits import place_songs
+from farm.planning.whole import with_whole
 from farm.scheduling.admission import REFILL, WINDOW_PER_SLOT, Demand, admissions
 from schemas.errors import FarmError, LedgerError
 from schemas.patch import EngineFacts
+from schemas.plan import DatasetPlan
 from schemas.states import SONG_ENDS, SongState, SubmissionState
 
 _log = logging.getLogger(__name__)
@@ -183,6 +186,8 @@ class Reconciler:
                     self._plans[submission_id] = steps
                     return False
         gc.unfreeze()
+        if state is SubmissionState.SCANNING:
+            return False  # its files are read once more
         _log.info("planned", extra={"submission": submission_id, "state": None if state is None else state.value})
         return True
 
@@ -195,11 +200,16 @@ class Reconciler:
         ):
             files += some
             yield submission.state
+        outdated = [file_id for file_id, _, facts in files if not facts.fingerprint]
+        if again := self._ledger.read_again(submission_id, outdated):
+            _log.info("files are read once more", extra={"submission": submission_id, "files": again})
+            return
         selection = Selection([], [])
         for found in select_by_steps(submission.plan, files):
             selection = found or selection
             yield submission.state
         files.clear()
+        selection = place_songs(submission.plan, selection)
         yield from self._ledger.plan_by_steps(submission_id, selection.chosen, selection.rejected)
 
     def _draw(self, submission_id: int) -> int:
@@ -207,9 +217,7 @@ class Reconciler:
         facts = _facts(submission)
         count = 0
         while songs := self._ledger.undrawn_songs(submission_id, DRAWN_TOGETHER):
-            count += self._ledger.draw_songs(
-                [(song.song_id, draw_stems(submission.plan, facts, song.split)) for song in songs]
-            )
+            count += self._ledger.draw_songs([(song.song_id, _drawn(submission.plan, facts, song)) for song in songs])
             if len(songs) < DRAWN_TOGETHER or time.monotonic() > self._pieces_until:
                 break
         return count
@@ -229,6 +237,11 @@ def _uncollected() -> Iterator[None]:
         gc.freeze()
         if collects:
             gc.enable()
+
+
+def _drawn(plan: DatasetPlan, facts: EngineFacts, song: UndrawnSong) -> list[DrawnStem]:
+    song_hash = song.spec.song_hash
+    return with_whole(draw_stems(plan, facts, song.split, song_hash), plan, facts, song.split, song_hash)
 
 
 def _facts(submission: Submission) -> EngineFacts:

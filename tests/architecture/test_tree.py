@@ -106,6 +106,10 @@ def test_every_import_is_declared() -> None:
     declared |= {"redis", "kombu"}
     # The extra `s3`; without it the store says which command installs it.
     declared |= {"fsspec"}
+    # The extra `torch`; without it the loader says which command installs it.
+    declared |= {"torch"}
+    # The extra `plots`; without it `farm stats --plots` says which command installs it.
+    declared |= {"matplotlib"}
     outside = _imported() - set(sys.stdlib_module_names) - set(PACKAGES) - declared
     assert outside == set()
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from schemas.errors import EngineError, MidiError
+from schemas.instruments import MidiRules
 from schemas.job import RenderJob
 from schemas.patch import AssetRef
 from tests.support.engines import Audio, Tape, job_for
@@ -18,6 +19,7 @@ from tests.support.soundfont import ONE_SHOT, SINE, write_soundfont
 from workers.engines import ENGINES, engine_class
 from workers.engines.base import Engine
 from workers.engines.soundfonts import describe
+from workers.midi.rules import played_midi
 
 
 class Variant(NamedTuple):
@@ -104,6 +106,16 @@ def test_it_has_its_name_a_version_and_a_library(bench: Bench, variant: str) -> 
     assert engine.name == variant
     assert engine.version
     assert engine.library
+
+
+def test_it_plays_what_the_jobs_rules_make_of_the_midi(bench: Bench) -> None:
+    rules = MidiRules(shift=3, moves={63: 60})
+    engine, midi = bench.engine(), played_midi(MELODY, rules)
+    job = bench.job(engine, MELODY)
+    tape = Tape(job.channels)
+    engine.render(job.model_copy(update={"patch": job.patch.model_copy(update={"rules": rules})}), MELODY, tape)
+    assert same(engine, tape.audio, bench.play(engine, midi))
+    assert not same(engine, tape.audio, bench.play(engine, MELODY))
 
 
 def test_it_sounds(bench: Bench) -> None:

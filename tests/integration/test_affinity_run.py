@@ -34,10 +34,10 @@ from tests.support.slow_engine import LOAD_S, start_slot
 PATCHES, SONGS, PARTS = 12, 9, 8
 
 
-def _twelve_patches(plan: DatasetPlan, facts: EngineFacts, split: SplitResult) -> list[DrawnStem]:
+def _twelve_patches(plan: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str) -> list[DrawnStem]:
     """Draw one of twelve settings of the soundfont for every stem: each is loaded for itself."""
     drawn = []
-    for stem in drawing.draw_stems(plan, facts, split):
+    for stem in drawing.draw_stems(plan, facts, split, song_hash):
         number = int(draw("patch", stem.job.midi_sha256) * PATCHES)
         settings = FluidSettings(gain=0.4 + number / 100)
         patch = stem.job.patch.model_copy(update={"settings": settings})

@@ -204,7 +204,7 @@ def test_a_song_without_a_stem_fails_by_name(ledger: Ledger) -> None:
         chief.tick()
     worker.work(TaskKind.SPLIT)
     assert ledger.draw_song(ledger.undrawn_songs(number, 10)[0].song_id, [])
-    assert (ledger.songs(number)[0].state, ledger.songs(number)[0].reason) == (SongState.FAILED, "no_notes")
+    assert (ledger.songs(number)[0].state, ledger.songs(number)[0].reason) == (SongState.FAILED, "no_patch")
 
 
 def test_songs_that_use_the_same_patches_share_their_rows(ledger: Ledger) -> None:

@@ -26,6 +26,7 @@ from workers.midi.notes import NoteTable, read_notes
 from workers.midi.smf import read_midi
 from workers.midi.split import split_song
 from workers.mixing.mix import mix_song
+from workers.mixing.stems import StemInput
 from workers.publishing.layouts.base import TrackContents
 from workers.publishing.publish import publish_song
 
@@ -154,6 +155,17 @@ def rendered(part: Part, data: bytes, measured: StemMeasurement | None) -> Rende
     return RenderedStem(part, data, patch, result)
 
 
+def whole_input(work: Path, played: dict[str, Audio], plan: DatasetPlan) -> StemInput | None:
+    """Return what a synthesiser might make of the whole song, which is louder at its beginning; None if not wanted."""
+    if plan.mix.made_of != "song":
+        return None
+    audio = np.zeros((max(map(len, played.values())), plan.output.channels), np.float32)
+    for stem in played.values():
+        audio[: len(stem)] += np.float32(0.3) * stem
+    audio[: plan.output.rate_hz] *= np.float32(1.5)
+    return stem_inputs(work, {"MIX": audio}, plan.output.rate_hz)[0]
+
+
 def make_song(
     work: Path,
     data: bytes,
@@ -177,7 +189,9 @@ def make_song(
     if spoil is not None:
         played = spoil(played)
     inputs = stem_inputs(work, played, plan.output.rate_hz)
-    mix = mix_song(inputs, plan.mix, plan.output, staging, min_duration_s=split.duration_s)
+    mix = mix_song(
+        inputs, plan.mix, plan.output, staging, min_duration_s=split.duration_s, whole=whole_input(work, played, plan)
+    )
     measured = {stem.name: stem.measured for stem in inputs}
     stems = [rendered(part, midis[part.name], measured.get(part.name)) for part in split.parts]
     song = song_spec(data, split, track=track)

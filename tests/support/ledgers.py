@@ -45,7 +45,7 @@ def song_facts(name: object, *, duration_s: float = 60.0, parts: int = 5, notes:
     part = PartFacts(program=24, is_drum=False, inst_class="Guitar", notes=notes // max(1, parts))
     return SongFacts(
         song_hash=sha(name), md5=sha(name)[:32], size_bytes=1000, midi_type=1, duration_s=duration_s, notes=notes,
-        parts=[part] * parts, parser="symusic",
+        parts=[part] * parts, parser="symusic", fingerprint=sha(("notes", name))[:32],
     )  # fmt: skip
 
 

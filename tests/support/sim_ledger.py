@@ -111,10 +111,12 @@ class LedgerBook:
     def _done(self) -> set[int]:
         return {song.track - 1 for song in self._ledger.songs(self._number) if song.state.value == "done"}
 
-    def draw_stems(self, wanted: DatasetPlan, facts: EngineFacts, split: SplitResult) -> list[DrawnStem]:
+    def draw_stems(
+        self, wanted: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str
+    ) -> list[DrawnStem]:
         """Draw the world's patches instead of the plan's: each is a setting of its own."""
         drawn = []
-        for stem in draw_stems(wanted, facts, split):
+        for stem in draw_stems(wanted, facts, split, song_hash):
             known = self._world.stems[self._stems[stem.part.midi_sha256]]
             settings = FluidSettings(gain=0.5 + known.patch / 1000)
             patch = stem.job.patch.model_copy(update={"settings": settings})

@@ -1,4 +1,4 @@
-"""The notes of a stem, read from the MIDI file that was rendered."""
+"""The notes of a stem, read from the MIDI file of what sounds."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def stem_notes(
     """Return the notes of a stem, sorted by onset, then pitch.
 
     Args:
-        midi: the MIDI file that the stem was rendered from.
+        midi: the MIDI file of what sounds.
         duration_s: length of the song's audio.
         grid_s: the engine's timing grid; a release may lie half of it behind the last frame, and is put there.
-        silent_notes: onset and pitch of the notes for which the patch started no voice.
+        silent_notes: onset and sounding pitch of the notes for which the patch started no voice.
         sounding: false where the stem has no audio; what pedals hold beyond the song's end is then cut there.
 
     Raises:

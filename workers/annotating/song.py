@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from schemas import DISTRIBUTION
 from schemas.annotation import MixAnnotation, Notes, Provenance, SongAnnotation, StemAnnotation
@@ -17,22 +17,28 @@ from schemas.patch import EngineFacts, Patch
 from schemas.plan import DatasetPlan
 from schemas.result import StemResult
 from schemas.song import Part, SongSpec, SplitResult
+from schemas.submix import mixing_values
 from workers.annotating.beats import song_time
 from workers.annotating.notes import TIME_DIGITS, stem_notes
+from workers.midi.rules import played_midi, sounding_key, sounding_midi
 
 #: FluidSynth starts every event at a multiple of this many frames.
 TIMING_GRID_FRAMES: Final = 64
-#: A finding of stems that were given up; their MIDI is published, and they have no audio.
+#: Findings of stems without audio, whose MIDI is published all the same: given up, and without a patch in the map.
 DROPPED: Final = "dropped"
+NO_PATCH: Final = "no_patch"
 
 
 @dataclass(frozen=True)
 class RenderedStem:
-    """A part with its MIDI file, the patch that was to play it, and its result; None where it was dropped."""
+    """A part with its MIDI file as it was split, the patch that was to play it, and its result.
+
+    The patch is None where the instrument map has none for the part; so is the result, and where the stem was dropped.
+    """
 
     part: Part
     midi: bytes
-    patch: Patch
+    patch: Patch | None
     result: StemResult | None
 
 
@@ -79,16 +85,31 @@ def annotate_song(
         keys=time.keys,
         beats=time.beats,
         downbeats_s=time.downbeats_s,
-        stems=[_stem(stem, mixed.get(stem.part.name), mix, paths, duration_s) for stem in stems],
+        stems=[_stem(stem, mixed.get(stem.part.name), mix, plan, paths, duration_s) for stem in stems],
         mix=MixAnnotation(
             audio=paths.mix_audio(plan.output.format),
             peak_dbfs=mix.peak_dbfs,
             true_peak_dbtp=mix.true_peak_dbtp,
             loudness_lufs=mix.loudness_lufs,
             common_gain_db=mix.common_gain_db,
+            is_sum=mix.whole is None,
+            whole=mix.whole,
         ),
+        submixes=mix.submixes,
         warnings=dict(sorted(split.warnings.items())),
         provenance=_provenance(song, plan, facts, source_midi),
+    )
+
+
+def mixing_values_of(part: Part, patch: Patch, result: StemResult, plan: DatasetPlan) -> dict[str, Any]:
+    """Return what the metadata of a rendered stem will say, by every key that a submix may go by."""
+    return mixing_values(
+        inst_class=_class_of(part, plan),
+        is_drum=part.is_drum,
+        program=part.program,
+        program_name=program_name(part.program, is_drum=part.is_drum),
+        patch=patch.name,
+        preset=result.engine.preset_name,
     )
 
 
@@ -103,7 +124,12 @@ def _check_agreement(split: SplitResult, stems: Sequence[RenderedStem], mix: Mix
 
 
 def _stem(
-    stem: RenderedStem, record: StemRecord | None, mix: MixResult, paths: TrackPaths, duration_s: float
+    stem: RenderedStem,
+    record: StemRecord | None,
+    mix: MixResult,
+    plan: DatasetPlan,
+    paths: TrackPaths,
+    duration_s: float,
 ) -> StemAnnotation:
     part, result = stem.part, stem.result
     notes = _notes(stem, duration_s, TIMING_GRID_FRAMES / mix.rate_hz)
@@ -113,14 +139,16 @@ def _stem(
         name=part.name,
         audio=None if record is None else record.audio,
         midi=paths.stem_midi(part.name),
-        inst_class=program_class(part.program, is_drum=part.is_drum),
+        midi_played=paths.played_midi(part.name) if _sounds_elsewhere(stem) else None,
+        inst_class=_class_of(part, plan),
         is_drum=part.is_drum,
         program=part.program,
         bank=part.bank,
         program_name=program_name(part.program, is_drum=part.is_drum),
         track_name=part.track_name,
-        patch=stem.patch.name,
         preset="" if result is None else result.engine.preset_name,
+        preset_program=None if result is None else result.engine.preset_program,
+        **_of_the_patch(stem.patch),
         silent=record is None or record.silent,
         loudness_lufs=None if record is None else record.loudness_lufs,
         published_loudness_lufs=None if record is None else record.published_loudness_lufs,
@@ -132,13 +160,47 @@ def _stem(
     )
 
 
+def _of_the_patch(patch: Patch | None) -> dict[str, Any]:
+    if patch is None:
+        return {"patch": ""}
+    return {
+        "patch": patch.name,
+        "group": patch.group,
+        "choice": patch.choice,
+        "octave_offset": patch.octave_offset,
+        "rules": patch.rules,
+        "soundfont": patch.asset.name,
+        "soundfont_sha256": patch.asset.sha256,
+        "licence": patch.asset.licence,
+    }
+
+
+def _class_of(part: Part, plan: DatasetPlan) -> str:
+    """Return the instrument class that the map gives a part, else that of General MIDI."""
+    instruments = plan.instruments.loaded
+    group = None if instruments is None else instruments.group_of(part.map_program)
+    own = program_class(part.program, is_drum=part.is_drum)
+    return own if group is None or group.inst_class is None else group.inst_class
+
+
+def _sounding(stem: RenderedStem) -> bytes:
+    patch = stem.patch
+    return stem.midi if patch is None else sounding_midi(stem.midi, patch.rules, patch.octave_offset)
+
+
+def _sounds_elsewhere(stem: RenderedStem) -> bool:
+    patch = stem.patch
+    return patch is not None and played_midi(stem.midi, patch.rules) != _sounding(stem)
+
+
 def _notes(stem: RenderedStem, duration_s: float, grid_s: float) -> Notes:
-    result = stem.result
+    result, octaves = stem.result, 0 if stem.patch is None else stem.patch.octave_offset
+    silent = () if result is None else result.engine.silent_notes
     return stem_notes(
-        stem.midi,
+        _sounding(stem),
         duration_s=duration_s,
         grid_s=grid_s,
-        silent_notes=() if result is None else result.engine.silent_notes,
+        silent_notes=[(onset_s, sounding_key(key, octaves)) for onset_s, key in silent],
         sounding=result is not None,
     )
 
@@ -151,7 +213,7 @@ def _regions(regions: Sequence[tuple[float, float]], duration_s: float) -> list[
 
 def _findings(stem: RenderedStem) -> list[str]:
     if stem.result is None:
-        return [DROPPED]
+        return [NO_PATCH if stem.patch is None else DROPPED]
     return [finding.value for finding in stem.result.verdict.findings]
 
 
@@ -167,5 +229,6 @@ def _provenance(song: SongSpec, plan: DatasetPlan, facts: EngineFacts, source_mi
         soundfont=facts.soundfont.name,
         soundfont_sha256=facts.soundfont.sha256,
         soundfont_licence=facts.soundfont.licence,
+        soundfonts=facts.map_hashes,
         farm_version=importlib.metadata.version(DISTRIBUTION),
     )

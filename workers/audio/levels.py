@@ -130,7 +130,7 @@ class LevelMeter:
             last_sound_s=last,
             tail_peak=float(peaks[-tail_hops:].max(initial=0.0)),
             flatness=self._loud.flatness(self._rate_hz),
-            active_regions=self._regions(peaks, peak),
+            active_regions=active_regions(peaks, frames=self._frames, rate_hz=self._rate_hz),
         )
 
     def _slab_of_numbers(self, samples: Samples) -> tuple[Samples, list[Run]]:
@@ -166,14 +166,31 @@ class LevelMeter:
         parts = [np.zeros(part, np.float32) if isinstance(part, int) else part for part in self._hop_peaks]
         return np.concatenate([np.zeros(0, np.float32), *parts])
 
-    def _regions(self, peaks: NDArray[np.float32], peak: float) -> list[tuple[float, float]]:
-        """Return the stretches of hops within 60 dB of the peak, seconds."""
-        active = peaks >= max(peak * _ACTIVE_RATIO, SOUND_FLOOR)
-        edges = np.flatnonzero(np.diff(active, prepend=False, append=False))
-        return [(self._hop_time(start), self._hop_time(end)) for start, end in edges.reshape(-1, 2).tolist()]
-
     def _hop_time(self, hop: int) -> float:
-        return round(min(hop * HOP_FRAMES, self._frames) / self._rate_hz, _TIME_DECIMALS)
+        return _time_of(hop, self._frames, self._rate_hz)
+
+
+def active_regions(
+    hop_peaks: NDArray[np.float32], *, frames: int, rate_hz: int, floor: float = SOUND_FLOOR
+) -> list[tuple[float, float]]:
+    """Return where a signal sounds: the stretches of hops within 60 dB of its peak and above `floor`, seconds.
+
+    Args:
+        hop_peaks: the peak of every `HOP_FRAMES` frames, linear.
+        frames: of the signal; the last region ends with it.
+        rate_hz: sample rate.
+        floor: what counts as silence, linear.
+    """
+    active = hop_peaks >= max(float(hop_peaks.max(initial=0.0)) * _ACTIVE_RATIO, floor)
+    edges = np.flatnonzero(np.diff(active, prepend=False, append=False))
+    return [
+        (_time_of(start, frames, rate_hz), _time_of(end, frames, rate_hz))
+        for start, end in edges.reshape(-1, 2).tolist()
+    ]
+
+
+def _time_of(hop: int, frames: int, rate_hz: int) -> float:
+    return round(min(hop * HOP_FRAMES, frames) / rate_hz, _TIME_DECIMALS)
 
 
 class _FlatRuns:

@@ -13,6 +13,7 @@ from schemas.job import RenderJob
 from schemas.patch import Patch
 from schemas.result import EngineReport
 from schemas.states import FailureReason
+from workers.midi.rules import played_midi
 
 
 class BlockSink(Protocol):
@@ -78,14 +79,14 @@ class Engine(ABC):
         self._load_key = patch.load_key
 
     def render(self, job: RenderJob, midi: bytes, sink: BlockSink) -> EngineReport:
-        """Play `midi` with the job's patch into `sink`, from time 0 until the last sound has decayed.
+        """Play `midi`, as the job's rules change it, with the job's patch into `sink`, from time 0 until all has decayed.
 
         Raises:
             MidiError: the bytes are no MIDI file.
             EngineError: the engine failed; `cause` says how.
         """
         self.load(job.patch)
-        return self._render(job, midi, sink)
+        return self._render(job, played_midi(midi, job.rules), sink)
 
     @abstractmethod
     def close(self) -> None:

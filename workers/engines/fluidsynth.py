@@ -104,6 +104,8 @@ class FluidSynthEngine(Engine):
         self._font = _Soundfont(self._library, path, patch.settings)
 
     def _render(self, job: RenderJob, midi: bytes, sink: BlockSink) -> EngineReport:
+        if job.patch.whole:
+            return self.render_song(midi, sink, rate_hz=job.rate_hz, channels=job.channels, tail_max_s=job.tail_max_s)
         schedule = stem_schedule(midi, job.rate_hz)
         font = self._warm_font()
         with font.synth(job.rate_hz) as synth:

@@ -17,6 +17,8 @@ from schemas.patch import AssetRef
 
 #: Bytes of a RIFF header with its form type (SoundFont 2.04, section 4).
 _HEADER_BYTES: Final = 12
+#: Endings of soundfont files: what has none of them is a name.
+_SUFFIXES: Final = frozenset({".sf2", ".sf3"})
 
 
 class _KnownFont(FarmModel):
@@ -54,6 +56,27 @@ def default_soundfont() -> Path:
         hint="Install one with `pip install pretty_midi` (no root) or `apt install fluid-soundfont-gm`, "
         "or name one in the plan (engine: soundfont) or with --soundfont",
     )
+
+
+def find_soundfont(word: str) -> Path:
+    """Return the soundfont that a word of a plan stands for: a path, or the name of a known one that is installed.
+
+    Raises:
+        AssetError: it is the name of none, or of one that is not installed here.
+    """
+    if "/" in word or Path(word).suffix.lower() in _SUFFIXES:
+        return Path(word).expanduser()
+    catalogue = read_catalogue()
+    for font in catalogue.fonts:
+        if font.name.lower() == word.lower():
+            for path in _places(catalogue, font):
+                return path
+            raise AssetError(
+                f"the soundfont {font.name} is not installed",
+                hint=f"Put {font.files[0]} into one of {', '.join(catalogue.folders.search)}, or name its path",
+            )
+    known = ", ".join(font.name for font in catalogue.fonts)
+    raise AssetError(f"no soundfont is known as {word}", hint=f"Known are {known}; or name the path of a file")
 
 
 def describe(path: Path) -> AssetRef:

@@ -110,7 +110,8 @@ def _describe(midi: MidiFile, notes: SongNotes, tempo: TempoMap, stems: dict[str
     end_tick = np.zeros(len(notes.keys), np.int64)
     np.maximum.at(end_tick, notes.part, notes.end_tick)
     names = _track_names(midi)
-    rows = zip(stems.items(), notes.keys, notes.counts(), tempo.seconds(end_tick).tolist(), strict=True)
+    ends_s = tempo.seconds(end_tick).tolist()
+    rows = zip(stems.items(), notes.keys, notes.counts(), ends_s, _struck(midi, notes), strict=True)
     return [
         Part(
             name=name,
@@ -123,9 +124,19 @@ def _describe(midi: MidiFile, notes: SongNotes, tempo: TempoMap, stems: dict[str
             notes=count,
             end_s=end_s,
             midi_sha256=hashlib.sha256(stem).hexdigest(),
+            keys=struck,
         )
-        for (name, stem), key, count, end_s in rows
+        for (name, stem), key, count, end_s, struck in rows
     ]
+
+
+def _struck(midi: MidiFile, notes: SongNotes) -> list[str]:
+    """Return the keys that each part strikes, as `Part.keys` has them."""
+    pairs = np.unique(notes.part * 128 + midi.events["d1"][notes.onset])
+    masks = [0] * len(notes.keys)
+    for pair in pairs.tolist():
+        masks[pair >> 7] |= 1 << (pair & 127)
+    return [f"{mask:x}" for mask in masks]
 
 
 def _track_names(midi: MidiFile, kind: int = TRACK_NAME) -> dict[int, bytes]:

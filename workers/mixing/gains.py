@@ -31,8 +31,14 @@ class Ceiling:
 
 
 def match_gain_db(loudness_lufs: float | None, plan: MixPlan) -> float:
-    """Return the gain that brings a stem to the plan's loudness, dB; 0 for a stem without loudness (silent)."""
-    return 0.0 if loudness_lufs is None else round(plan.stem_lufs - loudness_lufs, _DIGITS)
+    """Return the gain that brings a stem to the plan's loudness, dB; 0 for a stem without loudness (silent).
+
+    Below the plan's gate a stem gets the gain of one at the gate: it stays as far below the others as it was below that.
+    """
+    if loudness_lufs is None:
+        return 0.0
+    gated_lufs = loudness_lufs if plan.gate_lufs is None else max(loudness_lufs, plan.gate_lufs)
+    return round(plan.stem_lufs - gated_lufs, _DIGITS)
 
 
 def ceiling_for(plan: MixPlan, *, bits: int, stems: int, peak_sum: float, overshoot: float = 1.0) -> Ceiling:

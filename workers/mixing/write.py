@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -30,6 +31,14 @@ class MixFigures(NamedTuple):
     peak: float
     true_peak: float | None  #: None where the plan does not ask for it
     loudness_lufs: float | None
+    difference_db: float | None = None  #: to the sum of the stems, see `schemas.whole.WholeMix`
+
+
+class Group(NamedTuple):
+    """A file that is the sum of some of the stems."""
+
+    path: str  #: in the track's folder
+    members: list[int]  #: which stems, counted from 0, in rising order
 
 
 def write_files(
@@ -42,32 +51,43 @@ def write_files(
     frames: int,
     true_peak_floor: float | None,
     threads: int = 1,
-) -> tuple[list[FileRecord], MixFigures]:
-    """Write every stem and the mix; return their records, stems first, and what was measured of the mix.
+    whole: tuple[StemInput, np.float32] | None = None,
+    groups: Sequence[Group] = (),
+) -> tuple[list[FileRecord], MixFigures, list[MixFigures]]:
+    """Write every stem, the mix and the groups; return their records, and what was measured of the mix and each group.
 
     The bytes are the same with any number of `threads`, which share the stems: rounding, encoding and hashing are C.
     `gains` are linear; `true_peak_floor` is a level that the mix is known to reach, which saves work; None leaves the
-    true peak unmeasured.
+    true peak unmeasured. `whole` is a render of the whole song and its gain: it becomes the mix, and not the stems' sum.
     """
     relative = [*(paths.stem_audio(stem.name, output.format) for stem in stems), paths.mix_audio(output.format)]
+    relative += [group.path for group in groups]
     with ExitStack() as stack:
         writers = [stack.enter_context(_open(folder / path, output, frames)) for path in relative]
         lanes = [
             _StemLane(stem.reader, gain, writer, output.bits)
             for stem, gain, writer in zip(stems, gains, writers, strict=False)
         ]
-        mix = _MixLane(writers[-1], output, true_peak_floor=true_peak_floor)
+        mix = _MixLane(writers[len(stems)], output, true_peak_floor=true_peak_floor)
+        sums = [_MixLane(writer, output, true_peak_floor=None) for writer in writers[len(stems) + 1 :]]
+        other = None if whole is None else _WholeLane(whole[0].reader, whole[1], output)
         each = stack.enter_context(ThreadPoolExecutor(threads)).map if threads > 1 else map
         for start in range(0, frames, SLAB_FRAMES):
             length = min(SLAB_FRAMES, frames - start)
-            published = each(partial(_StemLane.publish, start=start, length=length), lanes)
-            mix.add(length, [run for runs in published for run in runs])
+            published = list(each(partial(_StemLane.publish, start=start, length=length), lanes))
+            sounding = [run for runs in published for run in runs]
+            mix.add(length, sounding if other is None else other.instead_of(sounding, start=start, length=length))
+            for group, total in zip(groups, sums, strict=True):
+                total.add(length, [run for index in group.members for run in published[index]])
         written = list(each(AudioWriter.close, writers))
     records = [
         FileRecord(path=path, size_bytes=w.size_bytes, sha256=w.sha256)
         for path, w in zip(relative, written, strict=True)
     ]
-    return records, mix.figures()
+    figures = mix.figures()
+    if other is not None:
+        figures = figures._replace(difference_db=other.difference_db)
+    return records, figures, [total.figures() for total in sums]
 
 
 def _open(path: Path, output: OutputPlan, frames: int) -> AudioWriter:
@@ -86,7 +106,7 @@ def _open(path: Path, output: OutputPlan, frames: int) -> AudioWriter:
 class _StemLane:
     """One stem on its way from the raw file into the published one."""
 
-    def __init__(self, reader: StemReader, gain: np.float32, writer: AudioWriter, bits: int) -> None:
+    def __init__(self, reader: StemReader, gain: np.float32, writer: AudioWriter | None, bits: int) -> None:
         self._cursor = StretchCursor(reader)
         self._gain = gain
         self._writer = writer
@@ -104,14 +124,15 @@ class _StemLane:
             published: NDArray[Any] = self._published[offset : offset + len(raw)]
             self._apply_gain(raw, published)
             self._fill(offset - position)
-            self._writer.write(published)
+            if self._writer is not None:
+                self._writer.write(published)
             runs.append((offset, published))
             position = offset + len(raw)
         self._fill(length - position)
         return runs
 
     def _fill(self, frames: int) -> None:
-        if frames:
+        if frames and self._writer is not None:
             self._writer.silence(frames)
 
     def _apply_gain(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
@@ -123,6 +144,38 @@ class _StemLane:
         np.multiply(wide, float(self._gain) * 2.0 ** (self._bits - 1), out=wide)
         np.rint(wide, out=wide)
         np.copyto(published, wide, casting="unsafe")
+
+
+class _WholeLane(_StemLane):
+    """A render of the whole song on its way into the mix, in place of the stems, and how far their sum is from it."""
+
+    def __init__(self, reader: StemReader, gain: np.float32, output: OutputPlan) -> None:
+        super().__init__(reader, gain, None, output.bits)
+        shape = (SLAB_FRAMES, reader.channels)
+        self._mix, self._difference = np.empty(shape), np.empty(shape)
+        self._power = self._missed = 0.0
+
+    def instead_of(self, stems: Sounding, *, start: int, length: int) -> Sounding:
+        """Return what sounds of the whole song in [start, start + length); `stems` is what sounds of the stems there."""
+        runs = self.publish(start, length)
+        mix, difference = self._mix[:length], self._difference[:length]
+        mix[:] = 0.0
+        for offset, samples in runs:
+            mix[offset : offset + len(samples)] = samples
+        np.copyto(difference, mix)
+        for offset, samples in stems:
+            place = difference[offset : offset + len(samples)]
+            np.subtract(place, samples, out=place)
+        self._power += float(np.vdot(mix, mix))
+        self._missed += float(np.vdot(difference, difference))
+        return runs
+
+    @property
+    def difference_db(self) -> float | None:
+        """Power of mix less stems, relative to that of the mix, dB."""
+        if not self._power or not self._missed:
+            return None
+        return round(10.0 * math.log10(self._missed / self._power), 4)
 
 
 class _MixLane:

@@ -15,12 +15,14 @@ from schemas.song import SongSpec
 from workers.audio.files import disk_errors
 from workers.publishing.layouts import layout_named
 from workers.publishing.layouts.base import TrackContents
+from workers.publishing.swap import swap
 
 
-def publish_song(staging: Path, final: Path, contents: TrackContents) -> TrackRecord:
+def publish_song(staging: Path, final: Path, contents: TrackContents, *, replace: bool = False) -> TrackRecord:
     """Complete the song in `staging`, which holds its audio, and make it the track folder `final`.
 
     Both folders are on one filesystem. Publishing again what is published changes nothing and returns the same record.
+    With `replace` a song that is published as `final` in another form gives way to this one, in one step.
 
     Raises:
         DiskFullError: no room; the staging folder is removed.
@@ -30,14 +32,15 @@ def publish_song(staging: Path, final: Path, contents: TrackContents) -> TrackRe
     layout = layout_named(contents.plan.output.layout)
     documents = layout.documents(contents)
     record = track_record(contents, documents)
-    if not is_published(final, layout.paths.sign):
+    stands = is_published(final, layout.paths.sign) and (not replace or _holds(final, record))
+    if not stands:
         _check_audio(staging, contents.mix.files)
         try:
             write_documents(staging, documents)
         except DiskFullError:
             shutil.rmtree(staging, ignore_errors=True)
             raise
-    publish_track(staging, final, sign=layout.paths.sign)
+    publish_track(staging, final, sign=layout.paths.sign, replace=not stands)
     return record
 
 
@@ -46,19 +49,24 @@ def is_published(final: Path, sign: str) -> bool:
     return (final / sign).is_file()
 
 
-def publish_track(staging: Path, final: Path, *, sign: str) -> None:
+def publish_track(staging: Path, final: Path, *, sign: str, replace: bool = False) -> None:
     """Rename a complete staging folder to `final`; where `final` is complete already, remove the staging folder.
+
+    With `replace` a complete `final` gives way: the two change places, and what it held is removed.
 
     Raises:
         StoreError: neither folder is complete.
         OutputError: the rename fails.
     """
-    if not is_published(final, sign):
+    if replace or not is_published(final, sign):
         if not is_published(staging, sign):
             raise StoreError(f"{staging} is not complete: {sign} is missing", hint="The song is mixed again")
         with disk_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
-            _rename_over_remains(staging, final, sign)
+            if is_published(final, sign):
+                _replace(staging, final)
+            else:
+                _rename_over_remains(staging, final, sign)
     shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -93,6 +101,8 @@ def record_of(song: SongSpec, annotation: SongAnnotation, files: Iterable[FileRe
     """Return the line of the manifest of a song whose folder holds `files`."""
     return TrackRecord(
         track=annotation.track,
+        split=song.split,
+        cluster=song.cluster,
         song_sha256=song.song_hash,
         source=song.source,
         duration_s=annotation.duration_s,
@@ -108,6 +118,34 @@ def _check_audio(staging: Path, files: list[FileRecord]) -> None:
         path = staging / file.path
         if not path.is_file() or path.stat().st_size != file.size_bytes:
             raise StoreError(f"{path} is not what the mix wrote", hint="The song is mixed again")
+
+
+def _holds(final: Path, record: TrackRecord) -> bool:
+    """Whether a published folder holds exactly the files of a record."""
+    found = {path.relative_to(final).as_posix(): path for path in final.rglob("*") if path.is_file()}
+    if found.keys() != {file.path for file in record.files}:
+        return False
+    if any(found[file.path].stat().st_size != file.size_bytes for file in record.files):
+        return False
+    return all(sha256_of(found[file.path]) == file.sha256 for file in record.files)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _replace(staging: Path, final: Path) -> None:
+    """Let a complete staging folder and the published one change places; what was published is removed.
+
+    The staging folder gets another name first: under its own it never holds what was published before.
+    """
+    incoming = staging.with_name(f"{staging.name}.incoming.part")
+    shutil.rmtree(incoming, ignore_errors=True)
+    staging.rename(incoming)
+    swap(incoming, final)
+    shutil.rmtree(incoming, ignore_errors=True)
 
 
 def _rename_over_remains(staging: Path, final: Path, sign: str) -> None:

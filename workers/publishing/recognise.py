@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,7 +14,7 @@ from schemas.plan import DatasetPlan
 from schemas.song import SongSpec
 from workers.audio.files import disk_errors
 from workers.publishing.layouts import layout_named
-from workers.publishing.publish import is_published, record_of
+from workers.publishing.publish import is_published, record_of, sha256_of
 
 
 def recognise(final: Path, song: SongSpec, plan: DatasetPlan, engine: EngineFacts) -> TrackRecord | None:
@@ -29,6 +28,11 @@ def recognise(final: Path, song: SongSpec, plan: DatasetPlan, engine: EngineFact
     with disk_errors(final):
         annotation = _annotation(final)
         files = [_file(final, path) for path in sorted(final.rglob("*")) if path.is_file()]
+    if annotation.conversions:
+        raise OutputError(
+            f"{final} was converted after it was published",
+            hint=f"Remove {final} to make the song again, or convert a copy",
+        )
     _check(final, annotation, _expected(song, plan, engine))
     named = {annotation.mix.audio, *(stem.audio for stem in annotation.stems if stem.audio is not None)}
     missing = sorted(named - {file.path for file in files})
@@ -50,6 +54,7 @@ def _expected(song: SongSpec, plan: DatasetPlan, engine: EngineFacts) -> dict[st
     return {
         "song_sha256": song.song_hash, "source": song.source, "seed": plan.seed, "plan_sha256": plan.plan_hash,
         "engine": engine.engine, "engine_version": engine.version, "soundfont_sha256": engine.soundfont.sha256,
+        "soundfonts": engine.map_hashes,
     }  # fmt: skip
 
 
@@ -64,6 +69,4 @@ def _check(final: Path, annotation: SongAnnotation, expected: dict[str, object])
 
 
 def _file(final: Path, path: Path) -> FileRecord:
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return FileRecord(path=path.relative_to(final).as_posix(), size_bytes=path.stat().st_size, sha256=digest)
+    return FileRecord(path=path.relative_to(final).as_posix(), size_bytes=path.stat().st_size, sha256=sha256_of(path))

@@ -7,8 +7,12 @@ from contextlib import ExitStack
 from farm.ledger import Ledger, SongWork, StemWork, TaskRef
 from schemas.errors import StoreError
 from schemas.machine import usable_cores
+from schemas.states import FailureReason
+from schemas.submix import SubmixRecipe
+from workers.annotating.song import mixing_values_of
 from workers.config import WorkerSettings
 from workers.mixing.mix import StemInput, mix_song
+from workers.mixing.submix import Partition
 from workers.store import Store, open_store
 from workers.tasks.staging import staged
 
@@ -17,7 +21,15 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     """Mix one song; stems whose files are lost or damaged are rendered anew first."""
     work = ledger.song_for(task)
     store = open_store(work.store_root, settings)
-    lost = [stem for stem in work.stems if not _is_sound(store, stem)]
+    if work.plan.mix.made_of == "song" and (work.whole is None or not work.stems):
+        lacks = (
+            "every stem was dropped"
+            if work.whole
+            else "the whole song could not be rendered, and its mix is made of that"
+        )
+        ledger.fail_task(task, FailureReason.STEM_FAILED, lacks, infra=False)
+        return
+    lost = [stem for stem in work.renders if not _is_sound(store, stem)]
     if lost:
         ledger.return_stems(task, [stem.stem_id for stem in lost], "its file in the store is lost or damaged")
         return
@@ -29,8 +41,19 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
             folder,
             min_duration_s=_duration_s(work),
             threads=_threads(ledger),
+            whole=None if work.whole is None else _input(store, work.whole, stack),
+            submixes=[_partition(recipe, work) for recipe in work.plan.output.submixes],
         )
     ledger.complete_mix(task, result)
+
+
+def _partition(recipe: SubmixRecipe, work: SongWork) -> Partition:
+    """Assign the song's rendered stems to the groups of a recipe, by what their metadata will say."""
+    said = {
+        stem.part.name: mixing_values_of(stem.part, stem.job.patch, stem.result, work.plan)[recipe.key]
+        for stem in work.stems
+    }
+    return Partition(recipe, recipe.partition(said))
 
 
 def _is_sound(store: Store, stem: StemWork) -> bool:

@@ -1,4 +1,4 @@
-"""Find the engine, its version and the soundfont that a submission will be rendered with."""
+"""Find the engine, its version and the soundfonts that a submission will be rendered with."""
 
 from __future__ import annotations
 
@@ -15,4 +15,6 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     """
     submission = ledger.submission(task.submission_id)
     open_store(submission.store_root, settings).check()
-    ledger.complete_probe(task, probe(submission.plan.engine, library=settings.fluidsynth))
+    plan = submission.plan
+    facts = probe(plan.engine, library=settings.fluidsynth, instruments=plan.instruments.loaded)
+    ledger.complete_probe(task, facts)

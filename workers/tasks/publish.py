@@ -8,6 +8,7 @@ from schemas.dataset import ANNOTATION
 from schemas.errors import LedgerError
 from workers.annotating.jams import jams_text
 from workers.config import WorkerSettings
+from workers.midi.rules import played_midi, sounding_midi
 from workers.publishing.layouts.base import TrackContents
 from workers.publishing.publish import publish_song
 from workers.store import Kind, Store, open_store
@@ -19,31 +20,48 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     work = ledger.song_for(task)
     if work.mix is None:
         raise LedgerError(f"{work.song.name} is to be published before it was mixed")
-    staging, final = staging_folder(work), track_folder(work)
-    annotated = next((folder / ANNOTATION for folder in (staging, final) if (folder / ANNOTATION).is_file()), None)
+    staging, final, again = staging_folder(work), track_folder(work), work.plan.rerender_existing
+    # What is published of a song that is made again may be another form of it: only what was staged is taken.
+    places = (staging,) if again else (staging, final)
+    annotated = next((folder / ANNOTATION for folder in places if (folder / ANNOTATION).is_file()), None)
     if annotated is None:
         ledger.return_song(task, "its annotation is gone")
         return
     store = open_store(work.store_root, settings)
     annotation = SongAnnotation.model_validate_json(annotated.read_bytes())
+    sounding, played = stem_files(work, store)
     contents = TrackContents(
         song=work.song,
         plan=work.plan,
         annotation=annotation,
         mix=work.mix,
         source_midi=store.get_midi(work.song.song_hash),
-        stem_midi={part.name: store.get_midi(part.midi_sha256) for part in work.parts},
+        stem_midi=sounding,
+        played_midi=played,
         jams=jams_text(annotation) if work.plan.output.jams else None,
     )
-    record = publish_song(staging, final, contents)
+    record = publish_song(staging, final, contents, replace=again)
     if ledger.complete_publish(task, record) and not work.plan.keep_store:
         _empty(ledger, store, work)
+
+
+def stem_files(work: SongWork, store: Store) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Return the MIDI files of a song's stems by name: as they sound, and as they were played where that is another."""
+    sounding, played = {}, {}
+    for part in work.parts:
+        midi, patch = store.get_midi(part.midi_sha256), work.patch_of(part)
+        rules, octaves = (None, 0) if patch is None else (patch.rules, patch.octave_offset)
+        sounding[part.name] = sounding_midi(midi, rules, octaves)
+        sent = played_midi(midi, rules)
+        if sent != sounding[part.name]:
+            played[part.name] = sent
+    return sounding, played
 
 
 def _empty(ledger: Ledger, store: Store, work: SongWork) -> None:
     """Remove the song's raw stems and its MIDI from the store, but for what an unfinished song still needs."""
     needed = ledger.specs_in_use(work.song_id)
-    for stem in work.stems:
+    for stem in work.renders:
         if stem.job.spec_hash not in needed:
             store.drop_stem(stem.job.spec_hash)
     midi = {work.song.song_hash, *(part.midi_sha256 for part in work.parts)}

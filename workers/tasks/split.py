@@ -7,7 +7,10 @@ from pathlib import Path
 
 from farm.ledger import Ledger, TaskRef
 from schemas.errors import MidiError
+from schemas.instruments import InstrumentPlan
+from schemas.song import SplitResult
 from schemas.states import FailureReason
+from workers.annotating.song import NO_PATCH
 from workers.config import WorkerSettings
 from workers.midi.split import split_song
 from workers.publishing.recognise import recognise
@@ -16,15 +19,16 @@ from workers.tasks.staging import track_folder
 
 
 def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
-    """Split one song, unless it is found published.
+    """Split one song, unless it is found published and the plan leaves what is published as it is.
 
     Its source file is kept in the store too, so that later edits of the source change nothing.
     """
     job = ledger.song_for(task)
-    record = recognise(track_folder(job), job.song, job.plan, job.engine)
-    if record is not None:
-        ledger.recognise(task, record)
-        return
+    if not job.plan.rerender_existing:
+        record = recognise(track_folder(job), job.song, job.plan, job.engine)
+        if record is not None:
+            ledger.recognise(task, record)
+            return
     source = Path(job.source_root) / job.song.source
     try:
         data = source.read_bytes()
@@ -35,8 +39,17 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         ledger.fail_task(task, FailureReason.SOURCE_CHANGED, detail, infra=False)
         return
     result, stems = split_song(data)
+    result = warn_of_patches(result, job.plan.instruments)
     store = open_store(job.store_root, settings)
     store.put_midi(data)
     for midi in stems.values():
         store.put_midi(midi)
     ledger.complete_split(task, result)
+
+
+def warn_of_patches(split: SplitResult, instruments: InstrumentPlan) -> SplitResult:
+    """Add a warning for the parts that get no audio, since the plan's instrument map has no patch for them."""
+    if instruments.loaded is None:
+        return split
+    without = sum(not instruments.choices(part.map_program, part.struck) for part in split.parts)
+    return split.model_copy(update={"warnings": {**split.warnings, NO_PATCH: without}}) if without else split

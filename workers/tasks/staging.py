@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from farm.ledger import SongWork, TaskRef
-from schemas.dataset import FARM_FOLDER
+from schemas.dataset import ANNOTATION, FARM_FOLDER, RESPLIT
 from workers.audio.files import disk_errors
 
 
@@ -18,8 +18,13 @@ def staging_folder(work: SongWork) -> Path:
 
 
 def track_folder(work: SongWork) -> Path:
-    """Return the folder that the song is published as."""
-    return Path(work.out_dir) / work.song.name
+    """Return the folder that the song is published as, or was: another split may have been made of the dataset since."""
+    out, name = Path(work.out_dir), work.song.name
+    planned = out / work.song.folder
+    if planned.is_dir() or not (out / RESPLIT).is_dir():
+        return planned
+    moved = (place / name for place in (out, *sorted(out.iterdir())) if (place / name / ANNOTATION).is_file())
+    return next(moved, planned)
 
 
 @contextmanager

@@ -11,12 +11,23 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from schemas.dataset import ANNOTATION, DATASET, MANIFEST, SLAKH_PATHS, DatasetRecord, TrackRecord
+from schemas.convert import AudioForm
+from schemas.dataset import (
+    ANNOTATION,
+    DATASET,
+    FARM_FOLDER,
+    MANIFEST,
+    SLAKH_PATHS,
+    DatasetRecord,
+    SplitsRecord,
+    TrackRecord,
+)
 from schemas.errors import DatasetError
 from schemas.machine import usable_cores
 from schemas.plan import DatasetPlan
+from workers.verifying.instruments import check_instruments
 from workers.verifying.labels import check_labels, read_annotation
-from workers.verifying.onsets import check_onsets
+from workers.verifying.onsets import check_onsets, early_s
 from workers.verifying.pitch import check_pitch
 from workers.verifying.report import Code, Finding, VerifyReport
 from workers.verifying.sound import check_audio
@@ -46,8 +57,8 @@ def verify_dataset(
     records, findings = _read_manifest(folder)
     findings += _check_totals(dataset, records)
     findings += _check_folders(folder, records)
-    present = [record for record in records if (folder / record.track).is_dir()]
-    check = partial(verify_track, folder, plan=dataset.plan, fast=fast)
+    present = [record for record in records if (folder / record.folder).is_dir()]
+    check = partial(verify_track, folder, plan=dataset.plan, form=dataset.form, fast=fast)
     found: dict[str, list[Finding]] = {}
     for done, (name, of_track) in enumerate(_checked(check, present, processes or usable_cores()), start=1):
         found[name] = of_track
@@ -57,19 +68,20 @@ def verify_dataset(
     return VerifyReport(dataset=dataset.name, tracks=len(records), fast=fast, ok=not findings, findings=findings)
 
 
-def verify_track(folder: Path, record: TrackRecord, *, plan: DatasetPlan, fast: bool) -> list[Finding]:
+def verify_track(folder: Path, record: TrackRecord, *, plan: DatasetPlan, form: AudioForm, fast: bool) -> list[Finding]:
     """Return what is wrong with one track of the dataset in `folder`."""
-    track = TrackCheck(folder / record.track, record, plan)
+    track = TrackCheck(folder / record.folder, record, plan, form)
     check_files(track)
     song = read_annotation(track)
     if song is None:
         return track.findings
     check_labels(track, song)
+    check_instruments(track, song)
     if not fast:
         sounds = check_audio(track, song)
         for stem in song.stems:
             if stem.name in sounds:
-                check_onsets(track, stem, sounds[stem.name], song.rate_hz)
+                check_onsets(track, stem, sounds[stem.name], song.rate_hz, early_s=early_s(song))
                 check_pitch(track, stem, song.rate_hz)
     return track.findings
 
@@ -92,6 +104,11 @@ def _read_dataset(folder: Path) -> DatasetRecord:
     try:
         return DatasetRecord.model_validate_json((folder / DATASET).read_bytes())
     except OSError as error:
+        if (folder / FARM_FOLDER / "convert" / DATASET).is_file():
+            raise DatasetError(
+                f"{folder} is being converted in place",
+                hint="Give the same `farm convert` again: it goes on where it stopped",
+            ) from error
         raise DatasetError(
             f"{folder} is no finished dataset: {DATASET} cannot be read ({error.strerror})",
             hint="Name the folder that was given as --out, and let its run end",
@@ -131,6 +148,9 @@ def _check_totals(dataset: DatasetRecord, records: Iterable[TrackRecord]) -> lis
     findings = []
     if dataset.plan_sha256 != dataset.plan.plan_hash:
         findings.append(_finding(DATASET, Code.TOTALS_WRONG, "its plan is not the one whose hash is beside it"))
+    if dataset.splits != SplitsRecord.of(records):
+        message = "it counts other splits than the manifest, or says of a song with versions in two that it is in one"
+        findings.append(_finding(DATASET, Code.SPLITS_WRONG, message))
     return findings + [
         _finding(DATASET, Code.TOTALS_WRONG, f"{said} {what}, and the manifest has {found}")
         for what, said, found in claims
@@ -139,18 +159,25 @@ def _check_totals(dataset: DatasetRecord, records: Iterable[TrackRecord]) -> lis
 
 
 def _check_folders(folder: Path, records: list[TrackRecord]) -> list[Finding]:
-    """Every record has its folder, and every track folder its record."""
-    known = {record.track for record in records}
-    missing = [record.track for record in records if not (folder / record.track).is_dir()]
-    extra = [
-        path.name
-        for path in sorted(folder.iterdir())
-        if path.name not in known and any((path / sign).is_file() for sign in (ANNOTATION, SLAKH_PATHS.sign))
-    ]
+    """Every record has its folder, and every track folder its record, also inside the folders of splits."""
+    known = {record.folder for record in records}
+    missing = [record.folder for record in records if not (folder / record.folder).is_dir()]
+    extra = [path for path in _track_folders(folder) if path not in known]
     return [
         *(_finding("", Code.TRACK_MISSING, "the manifest lists it, and there is no folder", name) for name in missing),
         *(_finding("", Code.TRACK_EXTRA, "a track's folder that the manifest does not list", name) for name in extra),
     ]
+
+
+def _track_folders(folder: Path) -> Iterator[str]:
+    """Yield the folder of every track, relative to the dataset's."""
+    for entry in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        inside = [entry] if _is_track(entry) else [path for path in sorted(entry.iterdir()) if _is_track(path)]
+        yield from (path.relative_to(folder).as_posix() for path in inside)
+
+
+def _is_track(path: Path) -> bool:
+    return any((path / sign).is_file() for sign in (ANNOTATION, SLAKH_PATHS.sign))
 
 
 def _finding(file: str, code: Code, message: str, track: str = "") -> Finding:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +18,9 @@ from schemas.errors import MidiError
 from schemas.gm import DRUM_PROGRAM
 from workers.midi.notes import read_notes
 from workers.midi.smf import read_midi
+from workers.verifying.joined import check_all_stems
 from workers.verifying.report import Code
+from workers.verifying.submixes import check_partition, groups_by_file
 from workers.verifying.track import TrackCheck
 
 #: Times of annotation and MIDI may differ by the rounding of either, seconds.
@@ -48,9 +52,12 @@ def check_labels(track: TrackCheck, song: SongAnnotation) -> None:
     _check_song(track, song)
     for message in _outside(song):
         track.add(ANNOTATION, Code.ANNOTATION_OUTSIDE, message)
+    _check_whole(track, song)
     for stem in song.stems:
         _check_gain(track, song, stem)
         _check_notes(track, song, stem)
+    check_all_stems(track, song)
+    check_partition(track, song)
     _check_metadata(track, song)
 
 
@@ -59,7 +66,8 @@ def _columns(notes: Notes) -> list[list[Any]]:
 
 
 def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
-    record, output = track.record, track.plan.output
+    record, form = track.record, track.form
+    said_form = song.conversions[-1] if song.conversions else track.plan.output.form
     claims: list[tuple[str, object, object]] = [
         ("track", song.track, record.track),
         ("song", song.provenance.song_sha256, record.song_sha256),
@@ -67,8 +75,9 @@ def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
         ("seconds", song.duration_s, record.duration_s),
         ("stems", len(song.stems), record.stems),
         ("notes", sum(len(stem.notes.pitch) for stem in song.stems), record.notes),
-        ("rate", song.rate_hz, output.rate_hz),
-        ("channels", song.channels, output.channels),
+        ("rate", song.rate_hz, form.rate_hz),
+        ("channels", song.channels, form.channels),
+        ("form", (said_form.format, said_form.bits), (form.format, form.bits)),
         ("plan", song.provenance.plan_sha256, track.plan.plan_hash),
         ("seed", song.provenance.seed, track.plan.seed),
         ("seconds of its frames", song.duration_s, round(song.frames / song.rate_hz, 6)),
@@ -78,7 +87,11 @@ def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
             track.add(ANNOTATION, Code.ANNOTATION_DIFFERS, f"{what}: {said!r}, and {expected!r} was promised")
     if all(file.sha256 != record.song_sha256 for file in record.files):
         track.add(SLAKH_PATHS.source_midi, Code.ANNOTATION_DIFFERS, "no file of the track is the song it was made from")
-    for file in [song.mix.audio, *(path for stem in song.stems for path in (stem.audio, stem.midi) if path)]:
+    for file in [
+        song.mix.audio,
+        *groups_by_file(song),
+        *(path for stem in song.stems for path in (stem.audio, stem.midi, stem.midi_played) if path),
+    ]:
         if all(known.path != file for known in record.files):
             track.add(file, Code.ANNOTATION_DIFFERS, "the annotation names it, and the manifest does not")
 
@@ -113,17 +126,38 @@ def _check_gain(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -
     """The gain is match plus common gain; the published loudness itself is checked against the audio."""
     if stem.audio is None:
         return
-    common_db, target_lufs = song.mix.common_gain_db, track.plan.mix.stem_lufs
+    common_db = song.mix.common_gain_db
     if stem.silent != (stem.loudness_lufs is None):
         track.add(ANNOTATION, Code.GAIN_WRONG, f"{stem.name}: without loudness, and not silent, or the other way round")
-    match_db = 0.0 if stem.loudness_lufs is None else target_lufs - stem.loudness_lufs
-    expected_db = match_db + common_db
+    expected_db = _match_db(track, stem.loudness_lufs) + common_db
     if abs(stem.gain_db - expected_db) > GAIN_TOLERANCE_DB or common_db > 0.0:
         track.add(
             ANNOTATION,
             Code.GAIN_WRONG,
             f"{stem.name}: {stem.gain_db:.3f} dB, and {expected_db:.3f} dB were to be applied",
         )
+
+
+def _match_db(track: TrackCheck, loudness_lufs: float | None) -> float:
+    """Return the gain that was to bring audio of this loudness to the plan's, dB."""
+    plan = track.plan.mix
+    if loudness_lufs is None:
+        return 0.0
+    return plan.stem_lufs - max(loudness_lufs, -math.inf if plan.gate_lufs is None else plan.gate_lufs)
+
+
+def _check_whole(track: TrackCheck, song: SongAnnotation) -> None:
+    """A mix that is a render of the whole song says so, and its gain is match plus common gain, as that of a stem."""
+    mix, made_of = song.mix, track.plan.mix.made_of
+    is_whole = made_of == "song"
+    if is_whole in (mix.is_sum, mix.whole is None):
+        said = "the sum of the stems" if mix.is_sum else "no sum of the stems"
+        track.add(ANNOTATION, Code.ANNOTATION_DIFFERS, f"the mix is called {said}, and the plan makes it of {made_of}")
+    if mix.whole is not None:
+        expected_db = _match_db(track, mix.whole.loudness_lufs) + mix.common_gain_db
+        if abs(mix.whole.gain_db - expected_db) > GAIN_TOLERANCE_DB:
+            message = f"the mix: {mix.whole.gain_db:.3f} dB, and {expected_db:.3f} dB were to be applied"
+            track.add(ANNOTATION, Code.GAIN_WRONG, message)
 
 
 def _check_notes(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -> None:
@@ -157,7 +191,7 @@ def _check_notes(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) 
 
 
 def _check_metadata(track: TrackCheck, song: SongAnnotation) -> None:
-    """Slakh's metadata.yaml, where the layout has one, says what the annotation says."""
+    """Slakh's metadata.yaml, where the layout has one, says what the annotation says, and its flags what is there."""
     file = SLAKH_PATHS.sign
     if not track.has(file):
         return
@@ -169,7 +203,7 @@ def _check_metadata(track: TrackCheck, song: SongAnnotation) -> None:
         return
     for where, said, expected in claims:
         if said != expected:
-            track.add(file, Code.METADATA_DIFFERS, f"{where}: {said!r}, and the annotation says {expected!r}")
+            track.add(file, Code.METADATA_DIFFERS, f"{where}: {said!r}, and it is {expected!r}")
 
 
 def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> Iterator[tuple[str, object, object]]:
@@ -177,6 +211,13 @@ def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> 
     yield "normalization_factor", metadata["normalization_factor"], track.plan.mix.stem_lufs
     yield "target_peak", metadata["target_peak"], track.plan.mix.ceiling_db
     yield "overall_gain", round(metadata["overall_gain"], 6), round(10 ** (song.mix.common_gain_db / 20), 6)
+    yield "stemfarm.mix.is_sum", metadata["stemfarm"]["mix"]["is_sum"], song.mix.is_sum
+    files = {PurePosixPath(known.path) for known in track.record.files}
+    yield "normalized", metadata["normalized"], PurePosixPath(song.mix.audio) in files
+    audio, midi = (
+        {path.stem for path in files if path.parent == PurePosixPath(metadata[key])}
+        for key in ("audio_dir", "midi_dir")
+    )
     for stem in song.stems:
         said = metadata["stems"].get(stem.name, {})
         expected = {
@@ -185,7 +226,8 @@ def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> 
             "program_num": DRUM_PROGRAM if stem.is_drum else stem.program,
             "midi_program_name": stem.program_name,
             "plugin_name": stem.patch,
-            "audio_rendered": stem.audio is not None,
+            "audio_rendered": stem.name in audio,
+            "midi_saved": stem.name in midi,
             "integrated_loudness": stem.loudness_lufs,
         }
         for key, value in expected.items():

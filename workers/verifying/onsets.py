@@ -8,12 +8,13 @@ At 16 bits quiet notes are given more time, and less is found.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.annotation import StemAnnotation
+from schemas.annotation import SongAnnotation, StemAnnotation
 from schemas.errors import MidiError
 from workers.midi.model import CONTROL, MidiFile, kinds
 from workers.midi.notes import NoteTable, read_notes
@@ -29,6 +30,8 @@ from workers.verifying.track import TrackCheck
 _LATE: Final = ((80.0, 0.05), (60.0, 0.15), (40.0, 0.3))
 #: A sound may begin this much before its note: the engine's grid, and the rounding of times.
 EARLY_S: Final = 0.003
+#: Resampling rings for so long before a sound, down to 140 dB below it, in frames of the lower rate.
+_RINGING_FRAMES: Final = 128
 #: Zeros shorter than this are no silence: a low tone that fades into the last bit leaves such gaps.
 _SILENCE_S: Final = 0.05
 #: A sound that rises to this within `_RISE_S` is one that somebody began; under it a fading one flickers.
@@ -59,7 +62,21 @@ class _Fader(NamedTuple):
         return self.values[np.searchsorted(self.seconds, seconds, side="right") - 1]
 
 
-def check_onsets(track: TrackCheck, stem: StemAnnotation, sound: FileSound, rate_hz: int) -> None:
+def early_s(song: SongAnnotation) -> float:
+    """Return how much before its note a sound may begin; where audio was resampled, its filter rings before a sound too.
+
+    Then events lie off the grid, too, and an envelope's entry that holds the beginning may start before it.
+    """
+    rates_hz = [round(GRID_FRAMES / song.timing_grid_s), *(conversion.rate_hz for conversion in song.conversions)]
+    steps = [min(before, after) for before, after in pairwise(rates_hz) if before != after]
+    if not steps:
+        return EARLY_S
+    return EARLY_S + GRID_FRAMES / song.rate_hz + sum(_RINGING_FRAMES / rate_hz for rate_hz in steps)
+
+
+def check_onsets(
+    track: TrackCheck, stem: StemAnnotation, sound: FileSound, rate_hz: int, *, early_s: float = EARLY_S
+) -> None:
     """Compare a stem's envelope with its notes; a stem without audible sound is passed over."""
     if stem.silent or sound.peak < _INAUDIBLE or not track.has(stem.midi):
         return
@@ -75,7 +92,8 @@ def check_onsets(track: TrackCheck, stem: StemAnnotation, sound: FileSound, rate
     silence = sound.envelope <= (0.0 if sound.step else _FLOAT_ZERO)
     late_s = _lateness(_levels_db(notes, faders) + 20.0 * np.log10(sound.peak / (sound.step or _FLOAT_ZERO)))
     file = str(stem.audio)
-    unmarked = _sounds_without_note(sound, silence, notes, late_s, faders, step_s=GRID_FRAMES / rate_hz)
+    step_s = GRID_FRAMES / rate_hz
+    unmarked = _sounds_without_note(sound, silence, notes, late_s, faders, step_s=step_s, early_s=early_s)
     if len(unmarked):
         track.add(file, Code.SOUND_WITHOUT_NOTE, f"{len(unmarked)} sounds begin where no note does: {_times(unmarked)}")
     unheard = _notes_without_sound(stem, silence, notes, late_s, step_s=GRID_FRAMES / rate_hz)
@@ -91,6 +109,7 @@ def _sounds_without_note(
     faders: list[_Fader],
     *,
     step_s: float,
+    early_s: float,
 ) -> NDArray[np.float64]:
     """Return the times at which a loud sound begins out of silence, and neither a note nor a fader explains it."""
     begins = np.array([_loud_begin(sound, end, step_s) for end in _ends_of_silence(silence, step_s)], np.float64)
@@ -104,7 +123,7 @@ def _sounds_without_note(
     order = np.argsort(causes, kind="stable")
     causes, reach = causes[order], reach[order]
     first = np.searchsorted(causes, begins - latest)
-    last = np.searchsorted(causes, begins + EARLY_S, side="right")
+    last = np.searchsorted(causes, begins + early_s, side="right")
     explained = [
         bool(np.any(causes[low:high] + reach[low:high] >= begin))
         for begin, low, high in zip(begins, first, last, strict=True)

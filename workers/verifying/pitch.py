@@ -41,7 +41,8 @@ _GOOD_SCORE: Final = 0.5
 
 def check_pitch(track: TrackCheck, stem: StemAnnotation, rate_hz: int) -> None:
     """Note a finding where the stem's notes, moved by some semitones, fit its sound clearly better than as they are."""
-    if stem.is_drum or stem.program in _UNPITCHED or stem.silent or stem.audio is None:
+    programs = {stem.program, stem.program if stem.preset_program is None else stem.preset_program}
+    if stem.is_drum or programs & _UNPITCHED or stem.silent or stem.audio is None:
         return
     try:
         score, windows = pitch_scores(track.folder / stem.audio, stem, rate_hz)

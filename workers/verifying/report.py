@@ -13,6 +13,7 @@ class Code(StrEnum):
     # the dataset
     MANIFEST_INVALID = "manifest_invalid"  #: missing, or a line that is no track record
     TOTALS_WRONG = "totals_wrong"  #: dataset.json counts other tracks or seconds than the manifest
+    SPLITS_WRONG = "splits_wrong"  #: dataset.json says other things of the splits than the manifest
     TRACK_MISSING = "track_missing"  #: in the manifest, and no folder
     TRACK_EXTRA = "track_extra"  #: a folder, and not in the manifest
     # files
@@ -26,11 +27,14 @@ class Code(StrEnum):
     ANNOTATION_OUTSIDE = "annotation_outside"  #: a time outside the audio, or an interval that ends before it starts
     METADATA_DIFFERS = "metadata_differs"  #: metadata.yaml says other things than the annotation
     NOTES_DIFFER = "notes_differ"  #: other notes than in the stem's MIDI file
+    PATCH_DIFFERS = "patch_differs"  #: not a patch, rule or octave that the plan's instrument map has for the part
+    SUBMIX_WRONG = "submix_wrong"  #: a submix in which a stem is not in exactly one group
     GAIN_WRONG = "gain_wrong"  #: loudness, gain and target do not add up
     # audio
     AUDIO_UNREADABLE = "audio_unreadable"
     AUDIO_FORM = "audio_form"  #: rate, channels, bits or length
-    NOT_THE_SUM = "not_the_sum"  #: the stems do not sum to the mix
+    NOT_THE_SUM = "not_the_sum"  #: the stems do not sum to the mix, or those of a group to the group
+    DIFFERENCE_WRONG = "difference_wrong"  #: a mix of the whole song misses the sum of the stems by other than it says
     LOUDNESS_WRONG = "loudness_wrong"
     PEAK_WRONG = "peak_wrong"
     OVER_CEILING = "over_ceiling"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from workers.audio.levels import HOP_FRAMES, SOUND_FLOOR
 from workers.audio.meter import LoudnessMeter
 from workers.audio.truepeak import TruePeakMeter
 from workers.verifying.report import Code
+from workers.verifying.submixes import GroupSums, groups_by_file
+from workers.verifying.sums import SumCheck
 from workers.verifying.track import TrackCheck
 
 #: Frames of one entry of an envelope: the grid on which the engine starts notes.
@@ -26,8 +28,6 @@ _BLOCK_FRAMES: Final = 1 << 16
 LOUDNESS_TOLERANCE_LU: Final = 0.1
 PEAK_TOLERANCE_DB: Final = 0.01
 TRUE_PEAK_TOLERANCE_DB: Final = 0.05
-#: Float stems sum to the mix within this, 1.0 being full scale; integers sum exactly.
-FLOAT_SUM_TOLERANCE: Final = 1e-6
 #: The stem's loudness is gated at -70 LUFS; this near to it a stem may be called silent or not.
 _SILENT_LUFS: Final = -69.5
 #: Active regions reach down to 60 dB under the peak; levels this near to that may lie in one or not.
@@ -49,10 +49,14 @@ class FileSound:
 def check_audio(track: TrackCheck, song: SongAnnotation) -> dict[str, FileSound]:
     """Check every audio file of a track; return what each readable stem sounded like, by the stem's name."""
     stems = {stem.audio: stem for stem in song.stems if stem.audio is not None}
-    files = [file for file in [*stems, song.mix.audio] if track.has(file) and _check_form(track, song, file)]
-    sounds = _read_side_by_side(track, song, files, complete=len(files) == len(stems) + 1)
+    groups = groups_by_file(song)
+    files = [file for file in [*stems, song.mix.audio, *groups] if track.has(file) and _check_form(track, song, file)]
+    complete = len([file for file in files if file not in groups]) == len(stems) + 1
+    sounds = _read_side_by_side(track, song, files, complete=complete)
     for file, sound in sounds.items():
-        if file in stems:
+        if file in groups:
+            _check_levels(track, file, sound, groups[file].peak_dbfs, groups[file].loudness_lufs, ceiling=False)
+        elif file in stems:
             stem = stems[file]
             _check_levels(track, file, sound, stem.peak_dbfs, stem.published_loudness_lufs)
             _check_regions(track, song, stem, sound)
@@ -63,13 +67,12 @@ def check_audio(track: TrackCheck, song: SongAnnotation) -> dict[str, FileSound]
 
 
 def _check_form(track: TrackCheck, song: SongAnnotation, file: str) -> bool:
-    output = track.plan.output
     try:
         info = read_info(track.folder / file)
     except DatasetError as error:
         track.add(file, Code.AUDIO_UNREADABLE, error.message)
         return False
-    expected = (song.frames, output.rate_hz, output.channels, output.bits)
+    expected = (song.frames, track.form.rate_hz, track.form.channels, track.form.bits)
     for what, found, promised in zip(("frames", "Hz", "channels", "bits"), info, expected, strict=True):
         if found != promised:
             track.add(file, Code.AUDIO_FORM, f"{found} {what}, and {promised} were promised")
@@ -82,28 +85,22 @@ def _read_side_by_side(
     """Read all files block by block; check the sum where all are there and whole."""
     gauges = {file: _Gauge(track, is_mix=file == song.mix.audio) for file in files}
     blocks = {file: _blocks(track, file) for file in files}
-    wrong_frames, first = 0, 0
+    sums, groups, apart = SumCheck(song), GroupSums(song), groups_by_file(song)
     for start in range(0, song.frames, _BLOCK_FRAMES):
         now = {file: next(reader, None) for file, reader in blocks.items()}
         broken = {file for file, block in now.items() if block is None}
-        complete = complete and not broken
+        complete = complete and broken <= apart.keys()
         for file in broken:
             del gauges[file], blocks[file]
         for file, block in now.items():
             if block is not None:
                 gauges[file].push(block)
         if complete:
-            wrong = _wrong_sum({file: block for file, block in now.items() if block is not None}, song.mix.audio)
-            if len(wrong) and not wrong_frames:
-                first = start + int(wrong[0])
-            wrong_frames += len(wrong)
-    if wrong_frames:
-        seconds = first / song.rate_hz
-        track.add(
-            song.mix.audio,
-            Code.NOT_THE_SUM,
-            f"{wrong_frames} frames are not the sum of the stems, from {seconds:.3f} s on",
-        )
+            sums.push(start, {file: block for file, block in now.items() if block is not None and file not in apart})
+        groups.push(start, now)
+    if complete or song.mix.is_sum:
+        sums.tell(track)
+    groups.tell(track)
     return {file: gauge.finish() for file, gauge in gauges.items()}
 
 
@@ -115,29 +112,17 @@ def _blocks(track: TrackCheck, file: str) -> Iterator[Block]:
         track.add(file, Code.AUDIO_UNREADABLE, error.message)
 
 
-def _wrong_sum(blocks: Mapping[str, Block], mix_file: str) -> NDArray[np.intp]:
-    """Return the frames of a block at which the stems do not sum to the mix."""
-    mix = blocks[mix_file]
-    wide: Any = np.float64 if mix.dtype == np.float32 else np.int64
-    total = np.zeros(mix.shape, dtype=wide)
-    for file, block in blocks.items():
-        if file != mix_file:
-            total += block
-    tolerance = FLOAT_SUM_TOLERANCE if mix.dtype == np.float32 else 0
-    return np.flatnonzero((np.abs(total - mix) > tolerance).any(axis=1))
-
-
 class _Gauge:
     """Measures one file while it is read."""
 
     def __init__(self, track: TrackCheck, *, is_mix: bool) -> None:
-        output = track.plan.output
-        self._step = 0.0 if output.bits == 32 else 2.0 ** (1 - output.bits)
-        self._loudness = LoudnessMeter(output.rate_hz, output.channels)
+        form = track.form
+        self._step = 0.0 if form.bits == 32 else 2.0 ** (1 - form.bits)
+        self._loudness = LoudnessMeter(form.rate_hz, form.channels)
         ceiling = 10.0 ** (track.plan.mix.ceiling_db / 20.0)
         self._true_peak: TruePeakMeter | None = None
         if track.plan.mix.peak == "true":
-            self._true_peak = TruePeakMeter(output.channels, floor=0.0 if is_mix else ceiling)
+            self._true_peak = TruePeakMeter(form.channels, floor=0.0 if is_mix else ceiling)
         self._envelope: list[NDArray[np.float32]] = []
 
     def push(self, block: Block) -> None:
@@ -169,7 +154,13 @@ class _Gauge:
 
 
 def _check_levels(
-    track: TrackCheck, file: str, sound: FileSound, peak_dbfs: float | None, loudness_lufs: float | None
+    track: TrackCheck,
+    file: str,
+    sound: FileSound,
+    peak_dbfs: float | None,
+    loudness_lufs: float | None,
+    *,
+    ceiling: bool = True,
 ) -> None:
     ceiling_db = track.plan.mix.ceiling_db
     found_db = _decibels(sound.peak)
@@ -178,7 +169,7 @@ def _check_levels(
     ):
         track.add(file, Code.PEAK_WRONG, f"its peak is {_text(found_db)} dBFS, and {_text(peak_dbfs)} is written down")
     highest_db = _decibels(max(sound.peak, sound.true_peak) if track.plan.mix.peak == "true" else sound.peak)
-    if highest_db is not None and highest_db > ceiling_db + 1e-4:
+    if ceiling and highest_db is not None and highest_db > ceiling_db + 1e-4:
         track.add(file, Code.OVER_CEILING, f"its peak of {highest_db:.3f} dB is over the ceiling of {ceiling_db} dB")
     found_lufs = sound.loudness_lufs
     if found_lufs is None or loudness_lufs is None:

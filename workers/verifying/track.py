@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.convert import AudioForm
 from schemas.dataset import TrackRecord
 from schemas.plan import DatasetPlan
 from workers.verifying.report import Code, Finding
@@ -18,6 +19,7 @@ class TrackCheck:
     folder: Path
     record: TrackRecord
     plan: DatasetPlan
+    form: AudioForm  #: of its audio: that of the plan, or of the last conversion
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, file: str, code: Code, message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from schemas.annotation import SongAnnotation
@@ -12,6 +12,7 @@ from schemas.base import canonical_json
 from schemas.dataset import ANNOTATION, MixResult, TrackPaths
 from schemas.plan import DatasetPlan
 from schemas.song import SongSpec
+from workers.midi.join import join_stems
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class TrackContents:
         annotation: what `annotation.json` will say.
         mix: what the mix stage wrote.
         source_midi: the song's MIDI file as it was found.
-        stem_midi: the MIDI file that each stem was rendered from, by the stem's name.
+        stem_midi: the music that each stem sounds, by the stem's name.
+        played_midi: what the stem's instrument was sent, for the stems where that is another file.
         jams: text of the JAMS file, where one is asked for.
     """
 
@@ -35,6 +37,7 @@ class TrackContents:
     source_midi: bytes
     stem_midi: Mapping[str, bytes]
     jams: str | None = None
+    played_midi: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Layout(ABC):
@@ -51,6 +54,8 @@ class Layout(ABC):
         documents = {
             self.paths.source_midi: contents.source_midi,
             **{self.paths.stem_midi(stem): data for stem, data in contents.stem_midi.items()},
+            **{self.paths.played_midi(stem): data for stem, data in contents.played_midi.items()},
+            self.paths.all_stems: join_stems(_with_audio(contents)),
             ANNOTATION: (canonical_json(contents.annotation) + "\n").encode(),
         }
         if contents.jams is not None:
@@ -61,3 +66,8 @@ class Layout(ABC):
     @abstractmethod
     def _sign(self, contents: TrackContents) -> bytes:
         """Return the metadata file that is written last."""
+
+
+def _with_audio(contents: TrackContents) -> dict[str, bytes]:
+    """Return the MIDI files of the stems that sound in the mix."""
+    return {stem.name: contents.stem_midi[stem.name] for stem in contents.annotation.stems if stem.audio is not None}

@@ -1,7 +1,8 @@
 """The layout of Slakh2100, with a `metadata.yaml` that its readers know and whose values are true.
 
 Every key of Slakh is there, with its meaning; what Slakh does not record stands in a block of our own, `stemfarm`,
-beside `stems`, where readers of Slakh never look. Paths are relative to the track's folder.
+beside `stems`, where readers of Slakh never look. Paths are relative to the track's folder. The flags say what is in
+the folder, whatever run has put it there: a stem that was given up has its MIDI file, no audio and no loudness.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ _DIGITS: Final = 9
 
 
 class SlakhLayout(Layout):
-    """`TrackNNNNN/{metadata.yaml, annotation.json, all_src.mid, mix.flac, MIDI/Sxx.mid, stems/Sxx.flac}`."""
+    """`TrackNNNNN/{metadata.yaml, annotation.json, all_src.mid, all_stems.mid, mix.flac, MIDI/Sxx.mid, stems/Sxx.flac}`.
+
+    `all_src.mid` is the song as it was found. What sounds in the mix is in `all_stems.mid`.
+    """
 
     name: ClassVar[str] = "slakh"
     paths: ClassVar[TrackPaths] = SLAKH_PATHS
@@ -49,6 +53,17 @@ def slakh_metadata(contents: TrackContents) -> dict[str, Any]:
         "overall_gain": round(10.0 ** (annotation.mix.common_gain_db / 20.0), _DIGITS),
         "stems": {stem.name: _stem(stem) for stem in annotation.stems},
         "stemfarm": _own_block(annotation, contents),
+    }
+
+
+def submix_block(annotation: SongAnnotation) -> dict[str, Any]:
+    """Return the entry of our own block that lists the submixes: recipe -> group -> stems; empty without any."""
+    if not annotation.submixes:
+        return {}
+    return {
+        "submixes": {
+            submix.recipe: {group.name: group.stems for group in submix.groups} for submix in annotation.submixes
+        }
     }
 
 
@@ -81,5 +96,6 @@ def _own_block(annotation: SongAnnotation, contents: TrackContents) -> dict[str,
         "silent_stems": [stem.name for stem in annotation.stems if stem.silent],
         "gain_db": {stem.name: stem.gain_db for stem in annotation.stems},
         "mix": annotation.mix.model_dump(mode="json"),
+        **submix_block(annotation),
         "provenance": annotation.provenance.model_dump(mode="json"),
     }

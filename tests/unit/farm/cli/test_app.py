@@ -15,7 +15,7 @@ from typer.main import get_command
 from farm.cli.app import app, run_app
 from farm.cli.options import PANELS
 
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
 
 
 def test_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +44,7 @@ def test_an_error_is_one_line_and_json_where_asked(tmp_path: Path, capsys: pytes
     assert record["hint"]
 
 
-@pytest.mark.parametrize("what", ["annotation", "manifest", "dataset", "plan"])
+@pytest.mark.parametrize("what", ["annotation", "manifest", "dataset", "plan", "band"])
 def test_schemas_are_valid_json_schema(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(["schema", what]) == 0
     jsonschema.Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
@@ -52,7 +52,7 @@ def test_schemas_are_valid_json_schema(what: str, capsys: pytest.CaptureFixture[
 
 def test_an_unknown_schema_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(["schema", "song"]) == 2
-    assert "annotation, manifest, dataset, plan" in capsys.readouterr().err
+    assert "annotation, manifest, dataset, plan, band" in capsys.readouterr().err
 
 
 def test_a_package_that_has_taken_one_of_the_names_is_refused(tmp_path: Path) -> None:

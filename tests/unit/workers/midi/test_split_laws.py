@@ -29,6 +29,7 @@ def _check_laws(data: bytes) -> None:
         messages = stem_messages(stems, part.name)
         found += Counter((tick, part.channel, key, velocity) for tick, key, velocity in notes_of(messages))
         assert len(notes_of(messages)) == part.notes
+        assert part.struck == sorted({key for _, key, _ in notes_of(messages)})
         assert state_of(messages) == _expected_state(source, part)
         _check_file(stems[part.name], part, source)
     notes = [(t, s & 15, d1, d2) for t, s, d1, d2 in messages_of(source) if s & 0xF0 == 0x90 and d2 > 0]

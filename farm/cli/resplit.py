@@ -1,0 +1,119 @@
+"""`farm resplit`: move the tracks of a finished dataset between splits."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from farm.cli.output import counted, print_json
+from farm.dataset import splits
+from farm.dataset.records import Shelf, read_shelf, replace, slakh_uuid
+from farm.planning.splits import Placed, place, read_split_file, unknown_names
+from schemas.errors import PlanError
+from schemas.plan import SplitsPlan
+from schemas.splits import OMITTED, folder_of
+
+
+def resplit_command(
+    out: Path, *, file: str | None, ratios: str | None, by: str, seed: int | None, take_back: bool, write: Path | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Do what was asked, write the splits where that was asked, and print how the tracks lie."""
+    out = out.expanduser()
+    if sum((file is not None, ratios is not None, take_back)) > 1:
+        raise PlanError("--file, --ratios and --undo exclude one another", hint="Give one of them")
+    if by not in ("cluster", "song"):
+        raise PlanError(f"--by {by}: it is `cluster` or `song`", hint="See `farm resplit --help`")
+    shares = {} if ratios is None else read_ratios(ratios)
+    named = None if file is None else read_split_file(file).destinations()
+    done = splits.undo(out) if take_back else splits.finish(out)
+    unknown: list[str] = []
+    targets: Mapping[str, str | None]
+    if named is not None or shares:
+        shelf = read_shelf(out)
+        songs = _songs(shelf)
+        if named is not None:
+            unknown, targets = unknown_names(songs, named), _targets(shelf, songs, named)
+            if not targets:
+                raise PlanError(
+                    f"{file} names no track of {out}", hint="It names them as Track00001, by hash or file name"
+                )
+        else:
+            first = 0 if shelf.record is None else shelf.record.plan.seed
+            targets = place(first if seed is None else seed, shares, songs, named={}, by_cluster=by == "cluster")
+        again = splits.resplit(out, targets)
+        done = again.model_copy(update={"resumed": done.resumed})
+    if write is not None:
+        replace(write.expanduser(), splits.split_file(read_shelf(out)).model_dump_json(indent=1) + "\n")
+    stale = sorted(path.name for path in out.glob("slakh_index_*.json")) if done.moved or done.resumed else []
+    if as_json:
+        print_json({**done.model_dump(), "unknown": len(unknown), "stale": stale})
+    else:
+        asked = "undo" if take_back else "move" if named is not None or shares else ""
+        sys.stdout.write(_words(done, unknown, asked))
+        if stale:
+            sys.stdout.write(f"{', '.join(stale)} names the old places: `farm index mirdata {out}` writes it anew\n")
+    return 0
+
+
+def read_ratios(text: str) -> dict[str, float]:
+    """Read `train=0.8,test=0.2`.
+
+    Raises:
+        PlanError: it is not of that form, or a share is not above 0.
+    """
+    hint = "Write it as train=0.8,validation=0.1,test=0.1"
+    shares: dict[str, float] = {}
+    for item in text.split(","):
+        name, equals, share = (part.strip() for part in item.partition("="))
+        try:
+            shares[name] = float(share)
+        except ValueError as error:
+            raise PlanError(f"--ratios {text}: `{item}` is no name and number", hint=hint) from error
+        if not equals or shares[name] <= 0:
+            raise PlanError(f"--ratios {text}: a share must be above 0, and `{item}` is not", hint=hint)
+    try:
+        return SplitsPlan(ratios=shares).ratios
+    except ValueError as error:
+        message = str(error).splitlines()[2].strip().removeprefix("Value error, ")
+        raise PlanError(f"--ratios {text}: {message}", hint=hint) from error
+
+
+def _songs(shelf: Shelf) -> list[Placed]:
+    """Return what the splits depend on; of Slakh's own tracks the MD5 of their MIDI tells which hold the same song."""
+    if shelf.record is not None:
+        return [Placed(track.track, track.song_sha256, track.source, track.cluster) for track in shelf.tracks]
+    songs = []
+    for track, split in shelf.places.items():
+        uuid = slakh_uuid(shelf.folder / folder_of(track, split)) or track
+        songs.append(Placed(track, uuid, uuid, uuid))
+    return songs
+
+
+def _targets(shelf: Shelf, songs: list[Placed], named: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return where a split file wants the tracks that it names; an original place is looked up."""
+    original = splits.original_places(shelf)
+    targets: dict[str, str | None] = {}
+    for song in songs:
+        name = next((name for name in song.names if name in named), None)
+        if name is not None:
+            split = named[name]
+            targets[song.track] = original[song.track] if split is None else split or None
+    return targets
+
+
+def _words(done: splits.Resplit, unknown: list[str], asked: str) -> str:
+    lines = []
+    if done.resumed:
+        what = "taken back" if asked == "undo" else "finished"
+        lines.append(f"a change of {counted(done.resumed, 'track')} had been broken off; it is {what}")
+    if done.moved:
+        lines.append(f"{counted(done.moved, 'track')} {'moved back' if asked == 'undo' else 'moved'}")
+    elif asked and not done.resumed:
+        lines.append("nothing to take back" if asked == "undo" else "every track is where it is to be")
+    if unknown:
+        lines.append(f"{counted(len(unknown), 'name')} of the file belong to no track here, {unknown[0]} first")
+    order = sorted(done.tracks.items(), key=lambda item: (item[0] == OMITTED, -item[1], item[0]))
+    lines += [f"{name or '(no split)'}: {counted(count, 'track')}" for name, count in order]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,272 @@
+"""What is known of every song and stem of a dataset, in plain values: for questions and for statistics.
+
+It is read from the annotations, which hold every note; so the sums are kept in the dataset's own folder, each with the
+hash of the annotation that it was read from, and only what is new is read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import yaml
+
+from farm.dataset.query import Kind, Value
+from farm.dataset.records import Shelf, read_shelf, replace
+from schemas.dataset import ANNOTATION, FARM_FOLDER, SLAKH_PATHS
+from schemas.errors import DatasetError
+from schemas.gm import DRUM_PROGRAM
+from schemas.splits import folder_of
+
+Facts = dict[str, Value]
+
+#: Facts of a song: kind and meaning.
+SONG_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
+    "track": (Kind.TEXT, "name of the track"),
+    "split": (Kind.TEXT, "train, validation, ...; none outside of any"),
+    "cluster": (Kind.TEXT, "shared by all versions of one song"),
+    "source": (Kind.TEXT, "path of the MIDI file in its source"),
+    "uuid": (Kind.TEXT, "name of the MIDI file, in the Lakh MIDI Dataset its MD5"),
+    "song": (Kind.TEXT, "SHA-256 of the MIDI file"),
+    "duration": (Kind.NUMBER, "seconds of audio"),
+    "stems": (Kind.NUMBER, "stems of the song"),
+    "all_notes": (Kind.NUMBER, "notes of the song"),
+    "tempo": (Kind.NUMBER, "first tempo, quarter notes per minute"),
+    "meter": (Kind.WORDS, "4/4, ..., each that occurs"),
+    "key": (Kind.WORDS, "C major, ..., each that occurs"),
+    "mix_lufs": (Kind.NUMBER, "loudness of the mix, LUFS"),
+    "mix_peak": (Kind.NUMBER, "sample peak of the mix, dBFS"),
+    "rate": (Kind.NUMBER, "Hz"),
+    "channels": (Kind.NUMBER, "1 or 2"),
+    "warnings": (Kind.WORDS, "what was found in the MIDI file"),
+    "mix": (Kind.TEXT, "path of the mix in the dataset"),
+}
+#: Facts of a stem.
+STEM_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
+    "stem": (Kind.TEXT, "S00, S01, ..."),
+    "class": (Kind.TEXT, "instrument class: Piano, Bass, Strings (continued), Drums, ..."),
+    "program": (Kind.NUMBER, "General MIDI program 0-127; 128 for drums"),
+    "instrument": (Kind.TEXT, "name of the program"),
+    "drums": (Kind.FLAG, "plays drums"),
+    "name": (Kind.TEXT, "name of the part in the MIDI file"),
+    "patch": (Kind.TEXT, "what played it"),
+    "preset": (Kind.TEXT, "the patch's own name"),
+    "notes": (Kind.NUMBER, "notes of the stem"),
+    "low": (Kind.NUMBER, "lowest pitch"),
+    "high": (Kind.NUMBER, "highest pitch"),
+    "bent": (Kind.FLAG, "some notes are bent"),
+    "active": (Kind.NUMBER, "seconds in which it sounds"),
+    "lufs": (Kind.NUMBER, "loudness as rendered, LUFS"),
+    "published_lufs": (Kind.NUMBER, "loudness as published, LUFS"),
+    "gain": (Kind.NUMBER, "gain that was applied, dB"),
+    "peak": (Kind.NUMBER, "sample peak as published, dBFS"),
+    "silent": (Kind.FLAG, "has no loudness to match"),
+    "rendered": (Kind.FLAG, "is published as audio"),
+    "findings": (Kind.WORDS, "what the check of the render found"),
+    "audio": (Kind.TEXT, "path of the audio in the dataset"),
+    "midi": (Kind.TEXT, "path of the MIDI file in the dataset"),
+}
+FIELDS: Final[dict[str, Kind]] = {name: kind for name, (kind, _) in {**SONG_FIELDS, **STEM_FIELDS}.items()}
+
+_KEPT: Final = "catalogue.jsonl"
+#: Raised when other facts are gathered, so that what was kept before is read anew.
+_FORM: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A song and its stems."""
+
+    song: Facts
+    stems: list[Facts]
+
+
+def read_catalogue(folder: Path) -> tuple[Shelf, list[Entry]]:
+    """Read every song of a finished dataset, or of a folder of Slakh's; sorted by track.
+
+    Raises:
+        DatasetError: it is none, not finished, or a file of it is missing or damaged.
+    """
+    shelf = read_shelf(folder)
+    kept = _kept(folder)
+    found: dict[str, Entry] = {}
+    keys: dict[str, str] = {}
+    for track, split, key, extra in _tracks(shelf):
+        entry = kept.get((track, key)) or _read(folder / folder_of(track, split), is_slakh=shelf.record is None)
+        keys[track], found[track] = key, entry
+        _place(entry, track, split, extra)
+    if any((track, key) not in kept for track, key in keys.items()):
+        _keep(folder, keys, found)
+    return shelf, [found[track] for track in sorted(found)]
+
+
+def _tracks(shelf: Shelf) -> Iterator[tuple[str, str | None, str, Facts]]:
+    """Yield (track, split, what changes when its facts do, facts of the records) of every track."""
+    if shelf.record is None:
+        for track, split in shelf.places.items():
+            status = (shelf.folder / folder_of(track, split) / SLAKH_PATHS.sign).stat()
+            yield track, split, f"{status.st_size}-{status.st_mtime_ns}", {}
+        return
+    for record in shelf.tracks:
+        key = next((file.sha256 for file in record.files if file.path == ANNOTATION), "")
+        extra: Facts = {
+            "cluster": record.cluster or None, "source": record.source, "song": record.song_sha256,
+            "uuid": PurePosixPath(record.source).stem,
+        }  # fmt: skip
+        yield record.track, record.split, key, extra
+
+
+def _place(entry: Entry, track: str, split: str | None, extra: Facts) -> None:
+    """Add what the records say, and make paths relative to the dataset."""
+    entry.song.update(extra, track=track, split=split)
+    folder = folder_of(track, split)
+    for facts, name in [(entry.song, "mix"), *((stem, key) for stem in entry.stems for key in ("audio", "midi"))]:
+        facts[name] = None if facts.get(name) is None else f"{folder}/{PurePosixPath(str(facts[name])).as_posix()}"
+
+
+def _read(folder: Path, *, is_slakh: bool) -> Entry:
+    path = folder / (SLAKH_PATHS.sign if is_slakh else ANNOTATION)
+    try:
+        data = path.read_bytes()
+        return _of_slakh(yaml.load(data, Loader=_LOADER), folder) if is_slakh else _of_annotation(json.loads(data))  # noqa: S506
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be read: {error.strerror}", hint="`farm verify` lists what is wrong"
+        ) from error
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"{path} is damaged or of another version: {type(error).__name__} {error}", hint="`farm verify` says more"
+        ) from error
+
+
+#: The safe loader, in C where PyYAML was built with it.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _of_annotation(song: Mapping[str, Any]) -> Entry:
+    stems = [_stem(stem) for stem in song["stems"]]
+    facts: Facts = {
+        "duration": song["duration_s"],
+        "stems": len(stems),
+        "all_notes": sum(len(stem["notes"]["pitch"]) for stem in song["stems"]),
+        "tempo": song["tempo"][0]["bpm"] if song["tempo"] else None,
+        "meter": _distinct(f"{item['numerator']}/{item['denominator']}" for item in song["meters"]),
+        "key": _distinct(f"{item['tonic']} {item['mode']}" for item in song["keys"]),
+        "mix_lufs": song["mix"]["loudness_lufs"],
+        "mix_peak": song["mix"]["peak_dbfs"],
+        "rate": song["rate_hz"],
+        "channels": song["channels"],
+        "warnings": sorted(song["warnings"]),
+        "mix": song["mix"]["audio"],
+    }
+    return Entry(facts, stems)
+
+
+def _stem(stem: Mapping[str, Any]) -> Facts:
+    pitches = stem["notes"]["pitch"]
+    return {
+        "stem": stem["name"],
+        "class": stem["inst_class"],
+        "program": DRUM_PROGRAM if stem["is_drum"] else stem["program"],
+        "instrument": stem["program_name"],
+        "drums": stem["is_drum"],
+        "name": stem["track_name"],
+        "patch": stem["patch"],
+        "preset": stem["preset"],
+        "notes": len(pitches),
+        "low": min(pitches, default=None),
+        "high": max(pitches, default=None),
+        "bent": any(stem["notes"]["bent"]),
+        "active": round(sum(end - start for start, end in stem["active_regions"]), 6),
+        "lufs": stem["loudness_lufs"],
+        "published_lufs": stem["published_loudness_lufs"],
+        "gain": stem["gain_db"],
+        "peak": stem["peak_dbfs"],
+        "silent": stem["silent"],
+        "rendered": stem["audio"] is not None,
+        "findings": list(stem["findings"]),
+        "audio": stem["audio"],
+        "midi": stem["midi"],
+    }
+
+
+def _of_slakh(metadata: Mapping[str, Any], folder: Path) -> Entry:
+    """Read a track of Slakh's own: what its metadata says, and which files are there, as its flags may be false."""
+    audio = {path.stem: path.name for path in _files(folder / "stems")}
+    midi = {path.stem for path in _files(folder / "MIDI")}
+    stems = [_of_slakh_stem(name, stem, audio, midi) for name, stem in sorted(metadata["stems"].items())]
+    mix = next((path.name for path in _files(folder) if path.stem == "mix"), None)
+    uuid = metadata.get("UUID")
+    facts: Facts = {
+        "stems": len(stems), "mix": mix, "uuid": uuid, "cluster": uuid, "source": metadata.get("lmd_midi_dir"),
+    }  # fmt: skip
+    return Entry(facts, stems)
+
+
+def _of_slakh_stem(name: str, stem: Mapping[str, Any], audio: Mapping[str, str], midi: set[str]) -> Facts:
+    return {
+        "stem": name,
+        "class": stem["inst_class"],
+        "program": stem["program_num"],
+        "instrument": stem["midi_program_name"],
+        "drums": stem["is_drum"],
+        "patch": None if stem["plugin_name"] == "None" else stem["plugin_name"],
+        "lufs": stem.get("integrated_loudness"),
+        "rendered": name in audio,
+        "audio": f"stems/{audio[name]}" if name in audio else None,
+        "midi": f"MIDI/{name}.mid" if name in midi else None,
+    }
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
+def _distinct(words: Iterator[str]) -> list[str]:
+    return list(dict.fromkeys(words))
+
+
+def _kept(folder: Path) -> dict[tuple[str, str], Entry]:
+    """Return what was kept; damaged, or of another form, it is nothing."""
+    kept = {}
+    try:
+        for line in (folder / FARM_FOLDER / _KEPT).read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if row["form"] == _FORM:
+                kept[row["track"], row["key"]] = Entry(row["song"], row["stems"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return kept
+
+
+def _keep(folder: Path, keys: Mapping[str, str], found: Mapping[str, Entry]) -> None:
+    lines = []
+    for track, entry in found.items():
+        own = {"form": _FORM, "track": track, "key": keys[track]}
+        lines.append(json.dumps({**own, **_unplaced(entry, folder_of(track, _split(entry)))}, sort_keys=True))
+    with contextlib.suppress(OSError):  # a dataset that must not be written to is read again the next time
+        (folder / FARM_FOLDER).mkdir(exist_ok=True)
+        replace(folder / FARM_FOLDER / _KEPT, "\n".join(lines) + "\n")
+
+
+def _split(entry: Entry) -> str | None:
+    split = entry.song["split"]
+    return split if isinstance(split, str) else None
+
+
+def _unplaced(entry: Entry, folder: str) -> dict[str, Any]:
+    """Return facts with paths relative to the track again: it may be moved to another split."""
+
+    def bare(facts: Facts) -> Facts:
+        return {
+            name: value.removeprefix(folder + "/")
+            if isinstance(value, str) and name in {"mix", "audio", "midi"}
+            else value
+            for name, value in facts.items()
+        }
+
+    return {"song": bare(entry.song), "stems": [bare(stem) for stem in entry.stems]}

@@ -1,0 +1,102 @@
+"""Forms of published audio, and what is said between the command that reworks a finished dataset and who does it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import FarmModel
+from schemas.submix import SubmixRecipe
+
+
+class AudioForm(FarmModel):
+    """Form of the audio files of a song."""
+
+    format: Literal["flac", "wav"]
+    bits: Literal[16, 24, 32]  #: 16 or 24 are integers, 32 is float and WAV only
+    rate_hz: Annotated[int, Field(gt=0)]
+    channels: Annotated[int, Field(ge=1, le=2)]
+
+    @property
+    def words(self) -> str:
+        """The form as people write it."""
+        kind = "float" if self.bits == 32 else "bit"
+        return f"{self.format.upper()}, {self.bits}-{kind}, {self.rate_hz} Hz, {('mono', 'stereo')[self.channels - 1]}"
+
+    def keeps(self, other: AudioForm) -> bool:
+        """Whether every sample of `other` is in this form what it was."""
+        return (self.rate_hz, self.channels) == (other.rate_hz, other.channels) and self.bits >= other.bits
+
+
+class MixOrigin(StrEnum):
+    """Where the mix of a converted song is from."""
+
+    KEPT = "kept"  #: sample for sample what it was
+    SUM = "sum"  #: the sum of the converted stems
+    ALONE = "alone"  #: converted by itself, since it never was the sum of the stems
+
+
+class Conversion(AudioForm):
+    """One conversion of a song: the form that it got, and what else it did."""
+
+    gain_db: Annotated[float, Field(le=0)] = 0.0  #: of all stems, so that nothing passes the ceiling; in every gain
+    mix: MixOrigin
+
+
+class NoteCode(StrEnum):
+    """What a person should know of a dataset that was reworked."""
+
+    GAIN_LOWERED = "gain_lowered"  #: between its new samples it would have passed the ceiling
+    MIX_ALONE = "mix_alone"  #: its mix is not the sum of its stems and was converted by itself
+    NOT_VERIFIABLE = "not_verifiable"  #: a dataset without a manifest: there is nothing to verify it against
+    NO_METADATA = "no_metadata"  #: its metadata cannot be read and was copied as it is
+
+
+class Note(FarmModel):
+    """One thing about one track; `track` is empty where the dataset as a whole is meant."""
+
+    track: str
+    code: str  #: a `NoteCode`, or the reason of the error that a track failed with
+    message: str
+
+
+class ConvertOrder(FarmModel):
+    """Convert the audio of a dataset; what is None stays as it is."""
+
+    source: str
+    target: str | None  #: folder of the copy; None converts in place
+    format: Literal["flac", "wav"] | None = None
+    bits: Literal[16, 24, 32] | None = None
+    rate_hz: Annotated[int, Field(gt=0)] | None = None
+    mono: bool = False
+    jobs: Annotated[int, Field(ge=1)] = 1
+
+
+class SubmixOrder(FarmModel):
+    """Make submixes of the songs of a dataset."""
+
+    folder: str
+    recipes: Annotated[list[SubmixRecipe], Field(min_length=1)]
+    tracks: list[str] = []  #: names or folders; empty are all
+    jobs: Annotated[int, Field(ge=1)] = 1
+
+
+class ReworkReport(FarmModel):
+    """What became of an order."""
+
+    folder: str
+    tracks: int
+    reworked: int  #: now; the others were as ordered already
+    verifiable: bool
+    notes: list[Note] = []
+    failed: list[Note] = []
+
+
+class ReworkAnswer(FarmModel):
+    """One line that the reworking process writes: progress (tracks done, tracks), the report, or what ended it."""
+
+    progress: tuple[int, int] | None = None
+    report: ReworkReport | None = None
+    error: dict[str, str] | None = None

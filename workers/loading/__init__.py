@@ -1,0 +1,1 @@
+"""Reading finished datasets for training: aligned random crops of stems."""

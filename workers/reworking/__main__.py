@@ -1,0 +1,63 @@
+"""`python -P -m workers.reworking`: reworks a finished dataset for the control plane, which starts it by this name.
+
+It reads one order from standard input (`schemas.convert`) and answers on standard output, one JSON object a line. It
+ends at once when standard input does: nobody waits for it any more. The exit code is that of the error that ended it.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A command that is killed or interrupted ends this process at once; what it leaves is tidied up without a word.
+os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
+
+import signal
+import sys
+import threading
+from typing import TextIO
+
+from pydantic import TypeAdapter
+
+from schemas.convert import ConvertOrder, ReworkAnswer, SubmixOrder
+from schemas.errors import FarmError
+from workers.reworking.run import convert_dataset
+from workers.reworking.submix import submix_dataset
+
+_ORDER: TypeAdapter[ConvertOrder | SubmixOrder] = TypeAdapter(ConvertOrder | SubmixOrder)
+
+
+def main() -> int:
+    """Do the order of standard input."""
+    answers = sys.stdout
+
+    def tell(answer: ReworkAnswer) -> None:
+        answers.write(answer.model_dump_json(exclude_none=True) + "\n")
+        answers.flush()
+
+    def progress(done: int, tracks: int) -> None:
+        tell(ReworkAnswer(progress=(done, tracks)))
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's, and its end is ours
+    order = _ORDER.validate_json(sys.stdin.readline())
+    threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
+    try:
+        report = (
+            convert_dataset(order, progress) if isinstance(order, ConvertOrder) else submix_dataset(order, progress)
+        )
+        tell(ReworkAnswer(report=report))
+    except FarmError as error:
+        tell(ReworkAnswer(error={"reason": error.reason, "message": error.message, "hint": error.hint}))
+        return error.exit_code
+    return 0
+
+
+def _end_with(asked: TextIO) -> None:
+    """End this process, without any tidying, when the one that gave the order has gone."""
+    asked.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
