@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from farm.dataset.reworking import rework
 from farm.planning.submixes import read_recipe
 from schemas.convert import ConvertOrder, ReworkReport, SubmixOrder
 from schemas.errors import PlanError
+from schemas.machine import usable_cores
 from schemas.plan import OutputPlan
 
 #: Some tracks could not be reworked; the others are.
@@ -42,7 +42,7 @@ def convert_command(
     _check(format=file_format, rate_hz=rate_hz, bits=bits)
     order = _order(
         source=str(source), target=None if target is None else str(target), format=file_format, rate_hz=rate_hz,
-        bits=bits, mono=mono, jobs=jobs or os.cpu_count() or 1,
+        bits=bits, mono=mono, jobs=jobs or usable_cores(),
     )  # fmt: skip
     return _do(order, "converted", as_json=as_json)
 
@@ -55,7 +55,7 @@ def submix_command(
     twice = [recipe.folder for recipe in read if sum(other.folder == recipe.folder for other in read) > 1]
     if twice:
         raise PlanError(f"two recipes would have the folder {twice[0]}", hint="Rename one of the files")
-    order = SubmixOrder(folder=str(folder), recipes=read, tracks=list(tracks), jobs=jobs or os.cpu_count() or 1)
+    order = SubmixOrder(folder=str(folder), recipes=read, tracks=list(tracks), jobs=jobs or usable_cores())
     return _do(order, "submixed", as_json=as_json)
 
 

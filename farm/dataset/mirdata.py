@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +20,7 @@ from farm.dataset.records import read_shelf
 from schemas.annotation import SongAnnotation
 from schemas.dataset import ANNOTATION, DATASET, SLAKH_PATHS, TrackRecord
 from schemas.errors import DatasetError
+from schemas.machine import usable_cores
 
 BABY: Final = "baby"
 REDUX: Final = "2100-redux"
@@ -49,7 +49,7 @@ def mirdata_indexes(folder: Path) -> tuple[list[MirdataIndex], str]:
     """
     folder = folder.expanduser().resolve()
     records = _records(folder)
-    with ThreadPoolExecutor(min(32, os.cpu_count() or 1)) as pool:  # hashing is C without Python's lock
+    with ThreadPoolExecutor(min(32, usable_cores())) as pool:  # hashing is C without Python's lock
         songs = list(pool.map(lambda record: _Song.read(folder, record), records))
     unknown = sorted({record.split for record in records if record.split} - set(REDUX_SPLITS))
     known = f"mirdata's loader of {REDUX} knows {', '.join(REDUX_SPLITS)}"

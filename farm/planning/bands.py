@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
 
+from farm.planning.yamlfile import read_keys
 from schemas.band import Band
 from schemas.errors import PlanError
 
@@ -33,16 +33,8 @@ def load_band(word: str, folder: Path | None = None) -> Band:
         PlanError: there is no such band, or it is none.
     """
     path = _find(word, folder)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"cannot read the band {path}: {error}", hint="Check the path and its permissions") from error
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise PlanError(f"{path} is not YAML: {problem}", hint="Mend the line it names") from error
-    if isinstance(values, dict):
-        values.setdefault("name", path.stem)
-    return build_band(values, where=str(path))
+    values = read_keys(path, "band", hint="A band has the keys `name` and `members`")
+    return build_band({"name": path.stem, **values}, where=str(path))
 
 
 def build_band(values: Any, *, where: str) -> Band:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
 
+from farm.planning.yamlfile import read_keys
 from schemas.errors import PlanError
 from schemas.gm import DRUM_PROGRAM, program_name
 from schemas.instruments import (
@@ -23,6 +23,7 @@ from schemas.instruments import (
 )
 
 #: Where the farm's own maps are, in a checkout and in an installation.
+_HINT: Final = "A map has the keys `name` and `groups`"
 _PRESETS: Final = Path(__file__).resolve().parents[1] / "_presets" / "instruments"
 _MAP_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _FONT_SUFFIXES: Final = frozenset({".sf2", ".sf3"})
@@ -64,7 +65,7 @@ def load_map(word: str, folder: Path | None = None) -> InstrumentMap:
         PlanError: there is none, it cannot be read, has an unknown key, or claims a program twice.
     """
     path = _find(word, folder)
-    return build_map(_read(path), where=str(path), folder=path.parent)
+    return build_map(read_keys(path, "instrument map", hint=_HINT), where=str(path), folder=path.parent)
 
 
 def build_map(values: Any, *, where: str, folder: Path | None = None) -> InstrumentMap:
@@ -91,7 +92,7 @@ def check_map(path: Path) -> MapCheck:
     Raises:
         PlanError: there is no such file, or it is not YAML.
     """
-    values = _read(path)
+    values = read_keys(path, "instrument map", hint=_HINT)
     groups = values.get("groups")
     if not isinstance(groups, list):
         return MapCheck(path.name, errors=["`groups`: a map is a list of groups"])
@@ -139,20 +140,6 @@ def _find(word: str, folder: Path | None) -> Path:
     close = difflib.get_close_matches(word, map_names(), n=1, cutoff=0.5)
     hint = f"Did you mean `{close[0]}`?" if close else f"The farm's own are {', '.join(map_names())}."
     raise PlanError(f"there is no instrument map `{word}`", hint=f"{hint} A file ends in .yaml or .json")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(
-            f"cannot read the instrument map {path}: {error}", hint="Check the path and its permissions"
-        ) from error
-    except yaml.YAMLError as error:
-        raise PlanError(f"{path} is not YAML: {' '.join(str(error).split())}", hint="Mend the line it names") from error
-    if not isinstance(values, dict):
-        raise PlanError(f"{path} is no instrument map", hint="A map has the keys `name` and `groups`")
-    return values
 
 
 def _font(font: str, folder: Path | None) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from farm.planning.bands import with_band
 from farm.planning.instruments import inlined
 from farm.planning.submixes import with_recipes
+from farm.planning.yamlfile import read_keys
 from schemas.errors import PlanError
 from schemas.plan import DatasetPlan
 from schemas.splits import ORIGINAL
@@ -42,7 +42,7 @@ def load_plan(
     Raises:
         PlanError: unreadable file, not YAML, unknown key, or a value out of range.
     """
-    values = _read_yaml(path)
+    values = read_keys(path, "plan", hint="A plan is a YAML mapping such as `source: midi/`")
     for key in (("source",), ("engine", "soundfont"), ("splits", "file"), ("store", "url")):
         _absolute(values, key, path.resolve().parent)
     return build_plan(_over(base or {}, values), overrides, where=str(path), folder=path.resolve().parent)
@@ -77,19 +77,6 @@ def _over(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         inner = merged.get(key)
         merged[key] = _over(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return merged
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"cannot read the plan {path}: {error}", hint="Check the path and its permissions") from error
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise PlanError(f"{path} is not YAML: {problem}", hint="Mend the line it names") from error
-    if not isinstance(values, dict):
-        raise PlanError(f"{path} holds no keys", hint="A plan is a YAML mapping such as `source: midi/`")
-    return values
 
 
 def _absolute(values: dict[str, Any], key: tuple[str, ...], folder: Path) -> None:

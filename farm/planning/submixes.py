@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
 
+from farm.planning.yamlfile import read_keys
 from schemas.errors import PlanError
 from schemas.submix import SubmixRecipe
 
@@ -30,18 +30,10 @@ def read_recipe(which: str, folder: Path | None = None) -> SubmixRecipe:
     """
     own = PRESETS / f"{which}.yaml"
     path = own if which in known_recipes() else (folder or Path()) / Path(which).expanduser()
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         hint = f"Name a recipe file, or one of {', '.join(known_recipes())}"
-        raise PlanError(f"there is no recipe {which}", hint=hint) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"cannot read the recipe {path}: {error}", hint="Check the path and its permissions") from error
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise PlanError(f"the recipe {path} is not YAML: {problem}", hint="Mend the line it names") from error
-    if not isinstance(document, dict):
-        raise PlanError(f"the recipe {path} holds no keys", hint=_HINT)
+        raise PlanError(f"there is no recipe {which}", hint=hint)
+    document = read_keys(path, "recipe", hint=_HINT)
     try:
         return SubmixRecipe.model_validate({**document, "name": path.stem})
     except ValidationError as error:

@@ -57,7 +57,7 @@ def test_a_change_in_the_maps_file_makes_another_plan(tmp_path: Path) -> None:
     [
         ("name: m\n", r"`groups`: Field required"),
         ("name: m\ngroups: []\nkind: x\n", r"`kind`: unknown key"),
-        ("[]", r"is no instrument map"),
+        ("[]", r"holds no keys"),
         ("name: [", r"is not YAML"),
         (MAP.replace("programs: [0, 1]", "programs: [0, 200]"), r"`groups.0.programs.1`: .* 128"),
         (MAP + "  - {name: Two, programs: [1]}\n", r"claimed twice: 1 by All and Two"),
