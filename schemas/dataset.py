@@ -53,6 +53,9 @@ class TrackPaths(FarmModel):
         return self.midi_played.format(stem=stem)
 
 
+#: What `plugin_name` says in Slakh's metadata of a stem that no patch plays.
+NO_PLUGIN = "None"
+
 #: Paths of Slakh2100.
 SLAKH_PATHS = TrackPaths(
     mix="mix",

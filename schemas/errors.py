@@ -21,7 +21,9 @@ class FarmError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.message = message
         self.hint = hint
-        super().__init__(message if not hint else f"{message}. {hint}")
+        super().__init__(
+            message if not hint else f"{message} {hint}" if message.endswith("?") else f"{message}. {hint}"
+        )
 
 
 class PlanError(FarmError):

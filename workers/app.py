@@ -17,13 +17,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from celery import Celery
-from celery.signals import worker_process_shutdown
+from celery.signals import after_setup_logger, worker_process_shutdown
 from kombu.exceptions import OperationalError
 
 import schemas
 from farm.ledger import StemLease, open_ledger
 from schemas.broker import checked_broker_url
 from schemas.errors import ServiceError
+from schemas.logs import say_fields
 from schemas.states import TaskKind
 from schemas.tasks import SONG_TASKS, TICKET_TASK, QueueName, celery_settings, ticket_queue
 from workers.config import WorkerSettings
@@ -45,6 +46,11 @@ REST_S = 10.0
 
 app = Celery("stemfarm", broker=None if _settings.broker_url is None else checked_broker_url(_settings.broker_url))
 app.conf.update(celery_settings())
+
+
+@after_setup_logger.connect
+def _say_fields(logger: logging.Logger, **_: Any) -> None:
+    say_fields(logger)
 
 
 @functools.cache

@@ -5,27 +5,17 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pydantic import JsonValue
-
-from schemas.logs import OLD, LogLine, log_file
+from schemas.logs import LOGGERS, OLD, LogLine, fields_of, log_file, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: A log that has reached this size becomes the old one, bytes.
 FULL_BYTES: Final = 32 << 20
-#: Longest text in a line, so that a line is one write that no other process's line gets into.
-_LONGEST: Final = 1500
-
-#: What every record has; everything else came as `extra`.
-_USUAL: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
-_LOGGERS: Final = ("workers", "farm")
-_PASSWORD: Final = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+@")
 
 
 class HostLog(logging.Handler):
@@ -58,16 +48,16 @@ class HostLog(logging.Handler):
         super().close()
 
     def _line(self, record: logging.LogRecord) -> LogLine:
-        extras = {key: _plain(value) for key, value in vars(record).items() if key not in _USUAL}
+        extras = fields_of(record)
         if record.exc_info is not None and record.exc_info[1] is not None:
-            extras["error"] = _shown(repr(record.exc_info[1]))
+            extras["error"] = shown(repr(record.exc_info[1]))
         return LogLine(
             at=round(record.created, 3),
             host=self._host,
             pid=os.getpid(),
             level=record.levelname.lower(),
             logger=str(record.name),
-            message=_shown(record.getMessage()),
+            message=shown(record.getMessage()),
             fields=extras,
         )
 
@@ -101,7 +91,7 @@ class HostLog(logging.Handler):
 def keep_log(folder: Path, host: str) -> HostLog:
     """Begin to write what this process logs into the log of its host; `drop_log` ends it."""
     handler = HostLog(log_file(folder, host), host)
-    for name in _LOGGERS:
+    for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.addHandler(handler)
         if not logger.isEnabledFor(logging.INFO):
@@ -111,7 +101,7 @@ def keep_log(folder: Path, host: str) -> HostLog:
 
 def drop_log(handler: HostLog) -> None:
     """End what `keep_log` began."""
-    for name in _LOGGERS:
+    for name in LOGGERS:
         logging.getLogger(name).removeHandler(handler)
     handler.close()
 
@@ -130,16 +120,3 @@ def _locked(handle: int) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(handle, fcntl.LOCK_UN)
-
-
-def _plain(value: object) -> JsonValue:
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else str(value)
-    return _shown(str(value))
-
-
-def _shown(text: str) -> str:
-    """Return a text as it may be kept: without passwords of addresses, and not longer than a line should be."""
-    return _PASSWORD.sub(r"\1***@", text)[:_LONGEST]

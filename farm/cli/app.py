@@ -140,7 +140,7 @@ def submit(
 
 @app.command(rich_help_panel=SERVE)
 def scheduler() -> None:
-    """Run the scheduler: plans, admits songs, frees what dead workers held, rings for work. One active at a time.
+    """Run the scheduler: plans, admits songs, frees what dead workers held, rings for work. Several take turns.
 
     FARM_LEDGER_URL=postgresql+psycopg://farm@db/farm FARM_BROKER_URL=redis://broker/0 farm scheduler
     """
@@ -180,7 +180,7 @@ def flower(
 def up(
     slots: Slots = None,
     flower: Annotated[bool, typer.Option(help="Also start Flower.")] = True,
-    port: Annotated[int, typer.Option(help="Port of Flower, on this machine only.")] = 5555,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Flower, on this machine only.")] = 5555,
 ) -> None:
     """Start the whole service on this machine, for trying it: embedded Valkey, scheduler, worker and Flower.
 
@@ -289,18 +289,27 @@ app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_h
 
 def run_app(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit code."""
+    as_json = "--json" in (sys.argv if arguments is None else arguments)
     try:
         app(arguments, prog_name="farm")
     except FarmError as error:
-        return _fail(error, as_json="--json" in (sys.argv if arguments is None else arguments))
+        return _fail(error, as_json=as_json)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        told = getattr(stop.__context__, "format_message", None)  # of a wrong option: people have read it already
+        if told is not None and as_json:
+            _print_error(told(), "See `--help` of the command", "usage", code)
+        return code
     return 0
 
 
 def _fail(error: FarmError, *, as_json: bool) -> int:
     if as_json:
-        record = {"error": error.message, "hint": error.hint, "reason": error.reason, "exit_code": error.exit_code}
-        sys.stdout.write(json.dumps(record) + "\n")
+        _print_error(error.message, error.hint, error.reason, error.exit_code)
     sys.stderr.write(f"farm: {error}\n")
     return error.exit_code
+
+
+def _print_error(message: str, hint: str, reason: str, exit_code: int) -> None:
+    record = {"error": message, "hint": hint, "reason": reason, "exit_code": exit_code}
+    sys.stdout.write(json.dumps(record) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ def flower_command(address: str, port: int) -> NoReturn:
     """Become Flower.
 
     Raises:
-        ServiceError: no broker or no password is set.
+        ServiceError: no broker or no password is set, or the port is taken.
     """
     broker_url = Settings().broker_url
     if broker_url is None:
@@ -31,6 +32,7 @@ def flower_command(address: str, port: int) -> NoReturn:
     checked_broker_url(broker_url)
     environment = {**_DEFAULTS, **os.environ}
     check_password(environment)
+    check_port(address, port)
     command = [
         *(sys.executable, "-P", "-m", "celery", "--app", CELERY_APP, "--workdir", tempfile.gettempdir()),
         *("flower", f"--address={address}", f"--port={port}"),
@@ -52,3 +54,22 @@ def check_password(environment: Mapping[str, str]) -> None:
             f"{_PASSWORD} names no password: Flower would be open to everybody",
             hint=f"Set {_PASSWORD}=user:password in the environment, never on the command line",
         )
+
+
+def check_port(address: str, port: int) -> None:
+    """Say that Flower's port is taken, before anything is started.
+
+    Raises:
+        ServiceError: nobody can listen there.
+    """
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            door.bind(where)
+            door.listen(1)
+    except OSError as error:
+        raise ServiceError(
+            f"Flower cannot listen on {address}:{port}: {error.strerror or error}",
+            hint="Name another port with --port; is another Flower running?",
+        ) from error

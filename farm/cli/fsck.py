@@ -23,6 +23,8 @@ from schemas.states import SongState, StemState
 from schemas.upkeep import LITTER, Answer, CheckOrder, CheckTotals, Finding, NamedSong, NamedStem, Progress, StoreFault
 
 _LISTED = 20
+#: What is mended by removing it where no song waits for it.
+_REMOVED = LITTER | {StoreFault.DAMAGED_AUDIO, StoreFault.LOST_AUDIO, StoreFault.DAMAGED_SIDECAR}
 #: States of songs that still read their stems' audio.
 _UNMIXED = (SongState.RENDERING, SongState.MIXING)
 
@@ -143,6 +145,8 @@ def _settle(ledger: Ledger, one: _Look, *, repair: bool) -> None:
             continue
         if repair and stems:
             finding = _render_anew(ledger, one, finding, stems)
+        elif repair and finding.mended and finding.fault in _REMOVED:
+            finding = finding.model_copy(update={"detail": f"{finding.detail}; removed, no song under way needs it"})
         settled.append(finding)
     one.findings = settled
 

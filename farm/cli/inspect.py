@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -57,8 +58,11 @@ def failures_command(submission: str, *, as_json: bool) -> int:
     if as_json:
         print_json(rows)
         return 0
-    title = "rejected and failed" if rows else "nothing was rejected or failed"
-    show(table(title, ["what", "name", "reason", "detail"], [[r.kind, r.name, r.reason, r.detail] for r in rows]))
+    if not rows:
+        sys.stdout.write("nothing was rejected or failed\n")
+        return 0
+    cells: list[list[object]] = [[row.kind, row.name, row.reason, row.detail] for row in rows]
+    show(table("rejected and failed", ["what", "name", "reason", "detail"], cells))
     rejected = Counter(row.reason or "" for row in rows if row.kind == "file")
     if rejected:
         show("", by_rule(rejected))

@@ -14,7 +14,7 @@ from farm.cli.output import moment, print_json_line
 from farm.config import Settings
 from farm.ledger import Event, Ledger
 from schemas.errors import PlanError, SourceError
-from schemas.logs import LogLine
+from schemas.logs import LogLine, in_words
 from schemas.states import EventKind
 
 #: Time between two looks for something new.
@@ -116,7 +116,7 @@ def _print_lines(lines: Sequence[LogLine], query: Query) -> None:
         if query.as_json:
             print_json_line(line.model_dump())
         else:
-            about = " ".join(f"{name}={value}" for name, value in line.fields.items())
-            words = f"{moment(line.at)}  {line.level:<7}  {line.host} {line.pid}  {line.message}  {about}"
+            about = f"{moment(line.at)}  {line.level:<7}  {line.host} {line.pid}"
+            words = f"{about}  {line.message}  {in_words(line.fields)}"
             sys.stdout.write(words.rstrip() + "\n")
     sys.stdout.flush()

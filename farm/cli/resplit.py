@@ -8,6 +8,7 @@ from pathlib import Path
 
 from farm.cli.output import counted, print_json
 from farm.dataset import splits
+from farm.dataset.mirdata import stale_indexes
 from farm.dataset.records import Shelf, read_shelf, replace, slakh_uuid
 from farm.planning.splits import Placed, place, read_split_file, unknown_names
 from schemas.errors import PlanError
@@ -46,7 +47,7 @@ def resplit_command(
         done = again.model_copy(update={"resumed": done.resumed})
     if write is not None:
         replace(write.expanduser(), splits.split_file(read_shelf(out)).model_dump_json(indent=1) + "\n")
-    stale = sorted(path.name for path in out.glob("slakh_index_*.json")) if done.moved or done.resumed else []
+    stale = stale_indexes(out) if done.moved or done.resumed else []
     if as_json:
         print_json({**done.model_dump(), "unknown": len(unknown), "stale": stale})
     else:

@@ -98,6 +98,9 @@ def summary(report: Mapping[str, Any]) -> None:
         name = f"{failure['kind']} {failure['name']}: {failure['reason']}"
         console.print(f"[red]{escape(name)}[/red] {escape(failure['detail'])}", highlight=False)
     out = escape(_near(Path(report["out"])))
+    if not songs["published"]:
+        console.print(f"every file and song, with its reason: farm failures {out}", highlight=False, soft_wrap=True)
+        return
     tracks = "*/Track*" if any(Path(report["out"]).glob("[a-z]*/Track*")) else "Track*"  # in the folders of splits
     console.print(f"listen: {out}/{tracks}/mix.*   check: farm verify {out}", highlight=False, soft_wrap=True)
     if report["rejected"]:

@@ -19,6 +19,7 @@ from farm.ledger import open_ledger
 from farm.scheduling.service import serve
 from schemas.broker import checked_broker_url
 from schemas.errors import ServiceError
+from schemas.logs import say_fields
 from schemas.machine import usable_cores
 from schemas.patch import ENGINES
 from schemas.tasks import CELERY_APP, QueueName, ticket_queue
@@ -44,6 +45,8 @@ def scheduler_command() -> int:
     if settings.broker_url is None:
         raise ServiceError("FARM_BROKER_URL is not set", hint="Set it to your Redis or Valkey, or use `farm up`")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    say_fields(logging.getLogger())
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # what it is built of concerns nobody
     ledger = open_service_ledger(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

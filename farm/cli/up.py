@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from farm.cli.flower import check_port
 from farm.cli.service import worker_arguments
 from farm.config import Settings
 from farm.ledger import open_ledger
@@ -22,14 +26,44 @@ from schemas.errors import ServiceError
 from schemas.machine import usable_cores
 
 _STOP_S = 15.0
+#: Where Flower listens.
+_HERE = "127.0.0.1"
 
 
 def up_command(slots: int | None, *, with_flower: bool, port: int) -> int:
-    """Start broker, scheduler, worker and Flower; returns when a signal comes or a part dies."""
+    """Start broker, scheduler, worker and Flower; returns when a signal comes.
+
+    Raises:
+        ServiceError: this farm is up already, Flower's port is taken, or a part has died.
+    """
     settings = Settings()
     home = settings.home.expanduser()
     home.mkdir(parents=True, exist_ok=True)
-    ledger_url = settings.ledger_url or f"sqlite:///{home / 'ledger.sqlite'}"
+    with alone(home):
+        if with_flower:
+            check_port(_HERE, port)
+        return _serve(settings.ledger_url or f"sqlite:///{home / 'ledger.sqlite'}", home, slots, port, with_flower)
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Keep a folder to one farm: two brokers would write one file, and two farms one set of logs.
+
+    Raises:
+        ServiceError: a farm is up there.
+    """
+    with open(home / "up.lock", "ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServiceError(
+                f"a farm is up in {home} already",
+                hint="End it with Ctrl-C in its terminal, or set FARM_HOME to a folder of its own",
+            ) from None
+        yield
+
+
+def _serve(ledger_url: str, home: Path, slots: int | None, port: int, with_flower: bool) -> int:
     open_ledger(ledger_url)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -69,14 +103,11 @@ def without_password(ledger_url: str) -> str:
 def _greet(ledger_url: str, broker_url: str, home: Path, port: int | None, password: str) -> None:
     console = Console()
     console.print("the farm is up; in another terminal:", highlight=False)
-    console.print(
-        f"  export FARM_LEDGER_URL={ledger_url} FARM_BROKER_URL={broker_url}", highlight=False, soft_wrap=True
-    )
+    addresses = f"FARM_LEDGER_URL={shlex.quote(ledger_url)} FARM_BROKER_URL={shlex.quote(broker_url)}"
+    console.print(f"  export {addresses}", highlight=False, markup=False, soft_wrap=True)
     console.print("  farm submit FOLDER --out DATASET", highlight=False)
     if port is not None:
-        console.print(
-            f"Flower: http://127.0.0.1:{port}  user farm, password {password}", highlight=False, soft_wrap=True
-        )
+        console.print(f"Flower: http://{_HERE}:{port}  user farm, password {password}", highlight=False, soft_wrap=True)
     console.print(f"logs: {home / 'logs'}   stop with Ctrl-C", highlight=False, soft_wrap=True)
 
 

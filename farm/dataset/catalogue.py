@@ -17,7 +17,7 @@ import yaml
 
 from farm.dataset.query import Kind, Value
 from farm.dataset.records import Shelf, read_shelf, replace
-from schemas.dataset import ANNOTATION, FARM_FOLDER, SLAKH_PATHS
+from schemas.dataset import ANNOTATION, FARM_FOLDER, NO_PLUGIN, SLAKH_PATHS
 from schemas.errors import DatasetError
 from schemas.gm import DRUM_PROGRAM
 from schemas.splits import folder_of
@@ -214,7 +214,7 @@ def _of_slakh_stem(name: str, stem: Mapping[str, Any], audio: Mapping[str, str],
         "program": stem["program_num"],
         "instrument": stem["midi_program_name"],
         "drums": stem["is_drum"],
-        "patch": None if stem["plugin_name"] == "None" else stem["plugin_name"],
+        "patch": None if stem["plugin_name"] == NO_PLUGIN else stem["plugin_name"],
         "lufs": stem.get("integrated_loudness"),
         "rendered": name in audio,
         "audio": f"stems/{audio[name]}" if name in audio else None,

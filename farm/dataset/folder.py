@@ -84,8 +84,14 @@ def _check_same(mark: Path, plan: DatasetPlan, out: Path) -> None:
     differing = _differing(other.model_dump(), plan.model_dump())
     if not differing:
         return
+    keys = ", ".join(differing)
+    if not published_tracks(out):
+        raise OutputError(
+            f"{out} was begun for another plan (it differs in {keys}), and no song is in it",
+            hint="Unless it is still being made, remove the folder; or name another with --out",
+        )
     raise OutputError(
-        f"{out} holds a dataset of another plan (it differs in {', '.join(differing)})",
+        f"{out} holds a dataset of another plan (it differs in {keys})",
         hint="Name another folder with --out, or give the same options as before",
     )
 

@@ -71,6 +71,20 @@ def write_index(index: MirdataIndex, folder: Path) -> Path:
     return target
 
 
+def stale_indexes(folder: Path) -> list[str]:
+    """Return the names of the index files in a dataset that name a song's mix where none is, or cannot be read."""
+    around = folder.expanduser().resolve().parent
+    return sorted(path.name for path in folder.expanduser().glob("slakh_index_*.json") if not _holds(path, around))
+
+
+def _holds(path: Path, around: Path) -> bool:
+    try:
+        songs = json.loads(path.read_text(encoding="utf-8"))["multitracks"].values()
+        return all((around / song["mix"][0]).is_file() for song in songs)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 class _Song(NamedTuple):
     """The entries of one song."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from farm.dataset.stats import Chart, Statistics, charts
+from farm.dataset.stats import Chart, Spread, Statistics, charts
 
 #: Bars of a chart that are shown; the rest is summed up in one line.
 SHOWN: Final = 24
@@ -30,9 +30,9 @@ def headlines(found: Statistics) -> list[tuple[str, str]]:
             f"{found.songs:,}" + (f" ({found.clusters:,} without versions)" if found.clusters < found.songs else ""),
         ),
         ("stems", f"{found.stems:,}, {found.rendered:,} of them as audio"),
-        ("mixtures", hours(found.duration_s)),
-        ("stem audio", hours(found.stem_audio_s)),
     ]
+    if found.duration_s:
+        lines += [("mixtures", hours(found.duration_s)), ("stem audio", hours(found.stem_audio_s))]
     if found.notes:
         lines += [
             ("sounding", hours(found.active_s)),
@@ -62,6 +62,17 @@ def hours(seconds: float) -> str:
     return f"{seconds / 3600:,.1f} h" if seconds >= 3600 else f"{seconds / 60:,.1f} min"
 
 
+def figures(spread: Spread) -> list[str]:
+    """Return least, median, mean and most; of what is counted, least and most are whole numbers."""
+    counted = spread.least.is_integer() and spread.most.is_integer()
+    ends = [f"{value:,.0f}" if counted else f"{value:,.1f}" for value in (spread.least, spread.most)]
+    return [ends[0], f"{spread.median:,.1f}", f"{spread.mean:,.1f}", ends[1]]
+
+
+def _length(found: Statistics, seconds: float) -> str:
+    return hours(seconds) if found.duration_s else "unknown"
+
+
 def text_page(found: Statistics) -> str:
     """Return the statistics for a terminal."""
     width = max(len(name) for name, _ in headlines(found))
@@ -69,14 +80,12 @@ def text_page(found: Statistics) -> str:
     if any(split.name for split in found.splits):
         parts += ["", f"{'split':<14} {'songs':>7} {'stems':>8} {'mixtures':>12}"]
         parts += [
-            f"  {split.name or '(no split)':<12} {split.songs:>7,} {split.stems:>8,} {hours(split.duration_s):>12}"
+            f"  {split.name or '(no split)':<12} {split.songs:>7,} {split.stems:>8,} {_length(found, split.duration_s):>12}"
             for split in found.splits
         ]
     for name, spread in found.spreads.items():
-        parts += [
-            "",
-            f"{name}: {spread.least:,.1f} to {spread.most:,.1f}, median {spread.median:,.1f}, mean {spread.mean:,.1f}",
-        ]
+        least, median, mean, most = figures(spread)
+        parts += ["", f"{name}: {least} to {most}, median {median}, mean {mean}"]
     for chart in _below_the_sums(found):
         parts += ["", chart.title, *_text_bars(chart)]
     return "\n".join(parts) + "\n"
@@ -128,7 +137,7 @@ def _html_splits(found: Statistics) -> str:
             f"{split.songs:,}",
             f"{split.clusters:,}",
             f"{split.stems:,}",
-            hours(split.duration_s),
+            _length(found, split.duration_s),
         ]
         for split in found.splits
     ]
@@ -136,10 +145,7 @@ def _html_splits(found: Statistics) -> str:
 
 
 def _html_spreads(found: Statistics) -> str:
-    rows = [
-        [name, *(f"{value:,.1f}" for value in (spread.least, spread.median, spread.mean, spread.most))]
-        for name, spread in found.spreads.items()
-    ]
+    rows = [[name, *figures(spread)] for name, spread in found.spreads.items()]
     return "<h2>from least to most</h2>" + _html_table(["", "least", "median", "mean", "most"], rows) if rows else ""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
@@ -99,6 +99,10 @@ def _of_patch(
 # ---------------------------------------------------------------- which one is meant
 
 
+_LISTED: Final = 5
+_HOW_NAMED: Final = (
+    "See `farm patches` for soundfonts; one patch of them is SOUNDFONT:bank:program, as in TimGM6mb:000:055"
+)
 _KEY = (LoadKeyRow.load_key, LoadKeyRow.label, LoadKeyRow.engine)
 
 
@@ -110,12 +114,18 @@ def _find(conn: Connection, words: str) -> Target:
     if len(best) == 1:
         return best[0]
     if best:
-        listed = ", ".join(_names(target)[-1] for target in best[:5])
         raise UnknownIdError(
-            f"{len(best)} patches begin with {words} ({listed})",
+            f"{len(best)} patches begin with {words} ({_listed(best)})",
             hint="Give more of its name, or its key: KEY:bank:program",
         )
-    raise UnknownIdError(f"no patch begins with {words or 'nothing'}", hint="See `farm patches` for those there are")
+    raise UnknownIdError(f"no patch begins with {words or 'nothing'}", hint=_HOW_NAMED)
+
+
+def _listed(targets: Sequence[Target]) -> str:
+    """Name some of them, by their keys where several are called the same."""
+    called = Counter(target.label for target in targets)
+    names = [_names(target)[0 if called[target.label] == 1 else -1] for target in targets[:_LISTED]]
+    return ", ".join(names) + (f" and {len(targets) - _LISTED} more" if len(targets) > _LISTED else "")
 
 
 def _names(target: Target) -> tuple[str, ...]:
@@ -173,10 +183,12 @@ def release(tx: Tx, words: str) -> HoldReport:
     freed += _release_patches(tx, target)
     freed += 0 if target.patch else _release_key(tx, target.load_key)
     if not freed:
-        raise StateError(
-            f"patch {target} is not quarantined by itself",
-            hint="See `farm quarantine` for what is: it may be held with all that it is loaded with",
+        by_itself, hint = (
+            (" by itself", "See `farm quarantine` for what is: it may be held with all that it is loaded with")
+            if target.patch
+            else ("", "See `farm quarantine` for what is")
         )
+        raise StateError(f"patch {target} is not quarantined{by_itself}", hint=hint)
     tx.event(EventKind.RELEASED, str(target), load_key=target.load_key)
     return _one(tx.conn, target)
 

@@ -100,5 +100,5 @@ def _find(word: str, folder: Path | None) -> Path:
     if path.is_file():
         return path
     close = difflib.get_close_matches(word, band_names(), n=1, cutoff=0.5)
-    hint = f"Did you mean `{close[0]}`?" if close else f"The farm's own are {', '.join(band_names())}"
-    raise PlanError(f"there is no band `{word}`", hint=f"{hint}; a file ends in .yaml")
+    hint = f"Did you mean `{close[0]}`?" if close else f"The farm's own are {', '.join(band_names())}."
+    raise PlanError(f"there is no band `{word}`", hint=f"{hint} A file ends in .yaml")

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from farm.config import Settings
 from farm.ledger import Ledger
+from farm.ledger.records import Expired
 from farm.scheduling.doorbell import Doorbell
 from farm.scheduling.metrics import Monitor
-from farm.scheduling.reconciler import Reconciler
+from farm.scheduling.reconciler import Reconciler, TickReport
 from schemas.errors import FarmError, ServiceError
 
 _log = logging.getLogger(__name__)
@@ -39,18 +40,43 @@ def serve(ledger: Ledger, settings: Settings, *, finish: Callable[[int], None], 
     if settings.metrics_port:
         monitor.start(settings.metrics_address, settings.metrics_port)
     _log.info("scheduler is up")
+    voice = Voice()
     try:
         while not stop.is_set():
-            _look(ledger, reconciler, doorbell, monitor, settings.quiet_s)
+            _look(ledger, reconciler, doorbell, monitor, voice, settings.quiet_s)
             stop.wait(settings.tick_s)
     finally:
         monitor.stop()
 
 
-def _look(ledger: Ledger, reconciler: Reconciler, doorbell: Doorbell, monitor: Monitor, quiet_s: float) -> None:
+class Voice:
+    """Logs what looks did, and once that there is another scheduler."""
+
+    def __init__(self) -> None:
+        self._met = False
+
+    def tell(self, report: TickReport) -> None:
+        """Log what is worth a line of one look."""
+        if not (report.leader or self._met):
+            self._met = True
+            _log.info("another scheduler is up, too: they take turns, one looks at a time")
+        lost = report.expired
+        if lost != Expired():
+            about = {"slots": lost.slots, "stems": lost.stems, "tasks": lost.tasks}
+            _log.warning("silent slots were given up, their work is free again", extra=about)
+        for number in report.settled:
+            _log.info("a pause or cancellation is through", extra={"submission": number})
+        for number in report.finished:
+            _log.info("ended", extra={"submission": number})
+
+
+def _look(
+    ledger: Ledger, reconciler: Reconciler, doorbell: Doorbell, monitor: Monitor, voice: Voice, quiet_s: float
+) -> None:
     began = time.monotonic()
     try:
         report = reconciler.tick()
+        voice.tell(report)
         monitor.tick(report, time.monotonic() - began)
         _ring(ledger, doorbell, quiet_s)
     except FarmError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from schemas.plan import OutputPlan
 from tests.support.datasets import PLAN, make_song, song_midi
 from workers.publishing.layouts import LAYOUTS, layout_named
 from workers.publishing.layouts.base import Layout, TrackContents
+from workers.publishing.layouts.slakh import slakh_metadata
 
 #: Every key of Slakh2100's metadata.yaml.
 SLAKH_KEYS = {
@@ -98,6 +100,13 @@ class TestSlakh:
         assert metadata.keys() >= SLAKH_KEYS
         for stem in metadata["stems"].values():
             assert stem.keys() == SLAKH_STEM_KEYS
+
+    def test_a_stem_without_a_patch_says_so_as_in_slakh(self, contents: TrackContents) -> None:
+        first, *rest = contents.annotation.stems
+        song = contents.annotation.model_copy(update={"stems": [first.model_copy(update={"patch": ""}), *rest]})
+        stems = slakh_metadata(replace(contents, annotation=song))["stems"]
+        assert stems[first.name]["plugin_name"] == "None"
+        assert {stems[stem.name]["plugin_name"] for stem in rest} == {stem.patch for stem in rest}
 
     def test_the_values_are_true(self, metadata: Any, contents: TrackContents) -> None:
         assert metadata["UUID"] == "some_song"

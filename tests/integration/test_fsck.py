@@ -165,6 +165,8 @@ def test_what_is_lost_is_named_and_made_again(
     }  # fmt: skip
     (one,) = service.fsck("--repair")["stores"]
     assert one["rendered_anew"] == 3
+    (orphan,) = [finding for finding in one["findings"] if finding["name"] == stray.stem]
+    assert orphan["detail"] == "no sidecar names it; removed, no song under way needs it"
     assert not stray.exists()
     assert service.fsck()["ok"] is True
     assert service.finish(number) is SubmissionState.DONE

@@ -223,7 +223,10 @@ def test_a_patch_is_called_by_its_name_its_key_or_how_they_begin(ledger: Ledger)
     assert ledger.quarantine("Toy", "it hums").patch == ""
     with pytest.raises(StateError, match="not quarantined by itself"):
         ledger.release(BAD)
-    with pytest.raises(UnknownIdError, match=rf"3 patches begin with Toy: \({key.load_key}:000:000"):
+    ledger.release("Toy")
+    with pytest.raises(StateError, match=rf"patch Toy \({key.load_key}\) is not quarantined\. See"):
+        ledger.release("Toy")
+    with pytest.raises(UnknownIdError, match=r"3 patches begin with Toy: \(Toy:000:000, Toy:000:001, Toy:000:002\)"):
         ledger.quarantine("Toy:", "it hums")
     with pytest.raises(UnknownIdError, match="no patch begins with toy:000"):
         ledger.quarantine("toy:000", "it hums")

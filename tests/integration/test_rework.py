@@ -95,7 +95,7 @@ def test_a_killed_command_leaves_no_process_behind(made: Path, tmp_path: Path) -
 
 
 def test_control_c_says_that_the_same_command_goes_on(made: Path, tmp_path: Path) -> None:
-    process = start("convert", made, tmp_path / "out", "--rate", 48000, "--jobs", 2, log=tmp_path / "log")
+    process = start("convert", made, tmp_path / "out", "--rate", 96000, "--jobs", 1, log=tmp_path / "log")
     wait_until(lambda: any((tmp_path / "out" / ".farm").glob("convert/*.part/stems/*")), what="a song to be under way")
     kill_tree(process, signal.SIGINT)
     assert process.returncode == 130

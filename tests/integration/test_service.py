@@ -77,6 +77,10 @@ def test_a_worker_killed_in_mid_render_costs_nothing(database: str, source: Path
         assert {row["state"] for row in farm_json("songs", number, env=env)} == {"done"}
         assert farm_json("failures", number, env=env) == []
     assert published(out) == published(local)
+    assert f"stem rendered  submission={number} song=Track0000" in (tmp_path / "worker-1.log").read_text()
+    told = (tmp_path / "scheduler.log").read_text()
+    assert f"planned  submission={number} state=active" in told
+    assert f"ended  submission={number}" in told
 
 
 def test_a_broker_that_forgets_everything_is_refilled(source: Path, local: Path, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ class CropLibrary:
 
     def __init__(self, folder: Path, settings: CropSettings) -> None:
         self.settings = settings
-        tracks = [track for track in _read_tracks(folder) if settings.split in (None, track.split)]
+        tracks = _of_split(folder, _read_tracks(folder), settings.split)
         self.songs = [song for track in tracks if (song := _read_song(folder / track.folder, settings)).sources]
         self._with = {name: [song for song in self.songs if name in song.sources] for name in settings.names}
         if not self.songs:
@@ -210,6 +210,20 @@ def _read_tracks(folder: Path) -> list[TrackRecord]:
         raise DatasetError(
             f"the records of {folder} are damaged", hint=f"`farm verify {folder}` says what is wrong"
         ) from error
+
+
+def _of_split(folder: Path, tracks: list[TrackRecord], split: str | None) -> list[TrackRecord]:
+    """Return the songs of a split, which must have some; all of them for None."""
+    found = [track for track in tracks if split in (None, track.split)]
+    if not found and tracks:
+        splits = ", ".join(sorted({track.split for track in tracks if track.split is not None}))
+        hint = (
+            f"Its splits are {splits}"
+            if splits
+            else f"It has no splits: `farm resplit {folder} --ratios ...` makes some"
+        )
+        raise DatasetError(f"no song of {folder} is in the split {split}", hint=hint)
+    return found
 
 
 def _read_song(folder: Path, settings: CropSettings) -> Song:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from schemas.annotation import Notes, SongAnnotation, StemAnnotation
-from schemas.dataset import ANNOTATION, SLAKH_PATHS
+from schemas.dataset import ANNOTATION, NO_PLUGIN, SLAKH_PATHS
 from schemas.errors import MidiError
 from schemas.gm import DRUM_PROGRAM
 from workers.midi.notes import read_notes
@@ -225,7 +225,7 @@ def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> 
             "is_drum": stem.is_drum,
             "program_num": DRUM_PROGRAM if stem.is_drum else stem.program,
             "midi_program_name": stem.program_name,
-            "plugin_name": stem.patch,
+            "plugin_name": stem.patch or NO_PLUGIN,
             "audio_rendered": stem.name in audio,
             "midi_saved": stem.name in midi,
             "integrated_loudness": stem.loudness_lufs,

@@ -15,6 +15,7 @@ from schemas.errors import PlanError
 from schemas.plan import OutputPlan
 
 ROLE: Final = "the config"
+_WHICH: Final = "Name the config.json with which slakh-generation was started"
 
 #: Sample rates that a dataset can have, Hz.
 RATES_HZ: Final = tuple(OutputPlan.model_json_schema()["properties"]["rate_hz"]["enum"])
@@ -79,12 +80,12 @@ def read_config(path: Path) -> ReadConfig:
     Raises:
         PlanError: no such file, no JSON, a value of a wrong type or out of range, or none of Slakh's keys.
     """
-    values = read_object(path, ROLE)
+    values = read_object(path, ROLE, hint=_WHICH)
     known = {key: value for key, value in values.items() if key in KEYS}
     if not known:
         raise PlanError(
             f"{ROLE} {path} has none of Slakh's keys",
-            hint="Name the config.json with which slakh-generation was started",
+            hint=_WHICH,
         )
     try:
         config = SlakhConfig.model_validate(known)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 import yaml
 
 from schemas.annotation import SongAnnotation, StemAnnotation
-from schemas.dataset import ANNOTATION, SLAKH_PATHS, TrackPaths
+from schemas.dataset import ANNOTATION, NO_PLUGIN, SLAKH_PATHS, TrackPaths
 from schemas.gm import DRUM_PROGRAM
 from workers.publishing.layouts.base import Layout, TrackContents
 
@@ -73,7 +73,7 @@ def _stem(stem: StemAnnotation) -> dict[str, Any]:
         "is_drum": stem.is_drum,
         "midi_program_name": stem.program_name,
         "program_num": DRUM_PROGRAM if stem.is_drum else stem.program,
-        "plugin_name": stem.patch,
+        "plugin_name": stem.patch or NO_PLUGIN,
         "plugin_preset_name": stem.preset,
         "midi_saved": True,
         "audio_rendered": stem.audio is not None,

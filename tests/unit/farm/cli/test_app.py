@@ -44,6 +44,14 @@ def test_an_error_is_one_line_and_json_where_asked(tmp_path: Path, capsys: pytes
     assert record["hint"]
 
 
+@pytest.mark.parametrize("wrong", [["priority", "1", "101"], ["songs"], ["status", "--no-such-option"]])
+def test_a_wrong_option_is_json_too_where_asked(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app([*wrong, "--json"]) == 2
+    record = json.loads(capsys.readouterr().out)
+    assert (record["reason"], record["exit_code"]) == ("usage", 2)
+    assert record["error"]
+
+
 @pytest.mark.parametrize("what", ["annotation", "manifest", "dataset", "plan", "band"])
 def test_schemas_are_valid_json_schema(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(["schema", what]) == 0

@@ -41,11 +41,21 @@ def test_relative_paths_may_count_from_another_folder(tmp_path: Path, call: Call
     assert call("import", "slakh", config, "--out", tmp_path / "plan", "--root", tmp_path / "repository").code == 0
 
 
+def test_of_a_file_that_the_config_names_it_is_said_where_relative_paths_count_from(tmp_path: Path, call: Call) -> None:
+    config = write_setup(tmp_path, defs_metadata_file="gone.json")
+    answer = call("import", "slakh", config, "--out", tmp_path / "plan")
+    assert answer.code == 2
+    assert "gone.json: No such file or directory. Relative paths count from the config's folder; --root" in answer.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["lakh", "config.json"], "nothing can be imported from 'lakh'. `farm import slakh CONFIG.json`"),
-        (["slakh", "gone.json"], "No such file or directory. Relative paths count from the config's folder"),
+        (
+            ["slakh", "gone.json"],
+            "No such file or directory. Name the config.json with which slakh-generation was started",
+        ),
         (["slakh", "classes_0.json"], "has none of Slakh's keys"),
     ],
 )

@@ -87,6 +87,14 @@ def test_an_index_that_names_the_old_places_is_named(dataset: Path, call: Call) 
     assert "slakh_index" not in call("resplit", dataset, "--ratios", RATIOS).out
 
 
+def test_an_index_whose_places_are_true_again_is_not_called_old(dataset: Path, call: Call) -> None:
+    call("index", "mirdata", dataset)
+    call("resplit", dataset, "--ratios", RATIOS)
+    assert "slakh_index" not in call("resplit", dataset, "--undo").out
+    (dataset / "slakh_index_baby.json").write_text("{}")
+    assert "slakh_index_baby.json" in call("resplit", dataset, "--ratios", RATIOS).out
+
+
 class TestUndo:
     def test_it_takes_back_and_says_so(self, dataset: Path, call: Call) -> None:
         call("resplit", dataset, "--ratios", RATIOS)

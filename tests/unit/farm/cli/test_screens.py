@@ -47,6 +47,14 @@ def test_brackets_of_paths_and_details_are_shown_as_they_are(capsys: pytest.Capt
     assert "1 failed" in text
 
 
+def test_where_nothing_was_published_there_is_nothing_to_listen_to(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = {"published": 0, "failed": 0, "accepted": 0}
+    text = printed(capsys, songs=nothing, rejected={"band_not_met": 4}, error="no file of the source became a song")
+    assert "listen:" not in text
+    assert "farm verify" not in text
+    assert text.count("farm failures /data/[2026]/set") == 1
+
+
 def test_only_so_many_failures_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     failures = [{"kind": "song", "name": f"Track{n:05d}", "reason": "stem_failed", "detail": ""} for n in range(50)]
     assert printed(capsys, failures=failures).count("stem_failed") == LISTED

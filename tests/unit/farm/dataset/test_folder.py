@@ -26,6 +26,17 @@ def test_another_plan_is_refused_and_told_where_it_differs(tmp_path: Path) -> No
         claim(tmp_path / "out", other)
 
 
+def test_where_no_song_was_published_the_folder_may_be_removed_and_with_songs_it_is_not_said(tmp_path: Path) -> None:
+    claim(tmp_path, PLAN)
+    other = PLAN.model_copy(update={"seed": 7})
+    with pytest.raises(OutputError, match=r"no song is in it.*remove the folder"):
+        claim(tmp_path, other)
+    (tmp_path / "train" / "Track00001").mkdir(parents=True)
+    with pytest.raises(OutputError, match="holds a dataset of another plan") as caught:
+        claim(tmp_path, other)
+    assert "remove" not in str(caught.value)
+
+
 def test_another_soundfont_is_another_dataset(tmp_path: Path) -> None:
     claim(tmp_path, PLAN)
     other = PLAN.model_copy(update={"engine": PLAN.engine.model_copy(update={"soundfont": "b.sf2"})})

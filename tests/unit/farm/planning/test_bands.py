@@ -27,7 +27,9 @@ def test_the_farm_has_slakhs_rock_band_with_its_fifty_notes() -> None:
 
 
 def test_a_misspelt_band_names_the_nearest() -> None:
-    with pytest.raises(PlanError, match=r"there is no band `rockband`\. Did you mean `rock_band`"):
+    with pytest.raises(
+        PlanError, match=r"there is no band `rockband`\. Did you mean `rock_band`\? A file ends in \.yaml$"
+    ):
         load_band("rockband")
 
 

@@ -138,7 +138,7 @@ def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_split_without_songs_and_sources_without_stems_are_refused(dataset: Path) -> None:
-    with pytest.raises(DatasetError, match="Name other sources, or another split"):
+    with pytest.raises(DatasetError, match=r"is in the split train\. It has no splits: `farm resplit"):
         library(dataset, split="train")
     with pytest.raises(DatasetError, match="no song of"):
         library(dataset, sources={"choir": [52]}, rest=None)

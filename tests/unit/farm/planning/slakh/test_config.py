@@ -62,6 +62,7 @@ def test_a_value_that_cannot_be_is_named_with_its_key(tmp_path: Path, changes: d
         ("{", "is not JSON"),
         ("[]", "it holds no object"),
         ('{"a": 1}', "has none of Slakh's keys"),
+        ('{"random_seed": 1, "random_seed": 2}', "the key 'random_seed' stands twice"),
         ("\udcff", "is not JSON"),
     ],
 )
@@ -73,5 +74,7 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str, said: st
 
 
 def test_a_config_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match=r"cannot read the config .*gone\.json"):
+    with pytest.raises(
+        PlanError, match=r"cannot read the config .*gone\.json.* with which slakh-generation was started"
+    ):
         read_config(tmp_path / "gone.json")
