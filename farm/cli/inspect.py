@@ -14,8 +14,8 @@ from farm.cli.door import service_ledger
 from farm.cli.output import print_json
 from farm.cli.picture import View, listing, picture
 from farm.cli.screens import show, table
-from farm.dataset.folder import farm_folder
 from farm.ledger import Ledger, open_ledger
+from schemas.dataset import FARM_FOLDER
 from schemas.errors import UnknownIdError
 
 
@@ -81,7 +81,7 @@ def _found(submission: str) -> Iterator[tuple[Ledger, int]]:
         with service_ledger() as ledger:
             yield ledger, int(submission)
         return
-    path = farm_folder(Path(submission).expanduser().resolve()) / "ledger.sqlite"
+    path = Path(submission).expanduser().resolve() / FARM_FOLDER / "ledger.sqlite"
     if not path.is_file():
         raise UnknownIdError(
             f"{submission} is neither a submission's number nor the folder of a local run", hint="See `farm status`"

@@ -27,7 +27,7 @@ MIN_CONTAINED: Final = 0.15
 #: Hashes are looked at in so many groups by their last bits, so that the rows of only one are held at a time.
 _GROUPS: Final = 8
 #: Songs of one step: some tens of milliseconds.
-_STEP: Final = 2_000
+_STEP: Final = 1_000
 _NAME_DIGITS: Final = 16
 
 

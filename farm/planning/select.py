@@ -20,7 +20,7 @@ __all__ = ["ScannedFile", "Selection", "select_by_steps", "select_songs"]
 _T = TypeVar("_T")
 
 #: Files of one step: a few tens of milliseconds.
-_STEP: Final = 2_000
+_STEP: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)

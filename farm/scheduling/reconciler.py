@@ -38,7 +38,7 @@ _PIECES_S: Final = 0.5
 _PIECES_AT_LEAST: Final = 8
 #: Songs that are drawn in one transaction, files that are read for the plan at once, and songs that a look opens.
 DRAWN_TOGETHER: Final = 100
-_FILES_AT_ONCE: Final = 2_000
+_FILES_AT_ONCE: Final = 1_000
 _ADMITTED_AT_ONCE: Final = 2_000
 
 
