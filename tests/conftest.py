@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Generator
 
 import pytest
@@ -14,6 +16,9 @@ IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 #: no part of the project.
 MAY_SKIP = ("corpus", "root may", "lets no user", "only on")
 
+#: Room that the tests need where temporary files go: with less, slots rest because their disk is full, as they should.
+ROOM_BYTES = 8e9
+
 CALM = [HealthCheck.too_slow]
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, suppress_health_check=CALM)
 settings.register_profile("here", deadline=None, max_examples=50)
@@ -24,6 +29,18 @@ def pytest_configure() -> None:
     """Take the person's own farm out of the environment, so that no test ever speaks to it."""
     for name in [name for name in os.environ if name.startswith("FARM_")]:
         del os.environ[name]
+
+
+def pytest_sessionstart() -> None:
+    """Stop at once where the disk has no room for the tests, instead of failing much later for reasons hard to see."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < ROOM_BYTES:
+        pytest.exit(
+            f"{folder}: {free / 1e9:.1f} GB are free, and the tests need {ROOM_BYTES / 1e9:.0f} GB; "
+            "make room, or name a larger disk in TMPDIR",
+            returncode=4,
+        )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -77,7 +77,7 @@ def test_a_pause_is_kept_within_a_stem_and_a_resume_goes_on(stage: Stage) -> Non
 def test_a_pause_of_one_submission_leaves_the_others_stems_of_the_batch_alone(stage: Stage) -> None:
     paused = stage.submit(*[["slow"]] * STEMS)
     other = stage.submit(*[["slow"]] * STEMS)
-    slot = stage.slot(batch=256)
+    slot = stage.slot(batch=2 * STEMS)
     render_while(stage, slot, lambda: stage.ledger.pause(paused))
     while slot.render_batch():
         pass
