@@ -44,7 +44,7 @@ class LayerSpec(FarmModel):
     #: Soundfonts with one of these tags are drawn first; see `farm assets`.
     tags: list[str] = []
     #: Lowest and highest key.
-    register: tuple[int, int] | None = None
+    key_range: tuple[int, int] | None = None
 
 
 class Genre(FarmModel):

@@ -1,0 +1,1 @@
+"""Composers: from a few words and a seed to a score whose labels are true."""

@@ -1,0 +1,58 @@
+"""What every player of a song knows: the grid, the sections, the chords, and where its own draws come from."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from schemas.genre import Genre, LayerSpec
+from schemas.score import PPQ, Bar, Chord, Section
+from workers.composing.draws import Draws
+from workers.composing.meters import beats_of
+from workers.composing.theory import Key
+
+
+@dataclass(frozen=True)
+class SongContext:
+    """A song before its players have played."""
+
+    genre: Genre
+    draws: Draws
+    key: Key
+    tempo_bpm: float
+    swing: float
+    bars: list[Bar]
+    sections: list[Section]
+    layers: dict[str, LayerSpec]  #: of the layers that play in this song, by name
+    chords: list[Chord] = field(default_factory=list)
+
+    @property
+    def end(self) -> int:
+        """End of the last bar, ticks."""
+        last = self.bars[-1]
+        return last.start + last.ticks
+
+    def bars_of(self, section: Section) -> list[Bar]:
+        """Return the bars of a section."""
+        return [bar for bar in self.bars if section.start <= bar.start < section.end]
+
+    def sections_of(self, layer: str) -> list[Section]:
+        """Return the sections in which a layer plays."""
+        return [section for section in self.sections if layer in section.layers]
+
+    def chord_at(self, tick: int) -> Chord:
+        """Return the chord that sounds at a time."""
+        starts = [chord.start for chord in self.chords]
+        return self.chords[max(0, bisect_right(starts, tick) - 1)]
+
+    def chords_of(self, section: Section) -> list[Chord]:
+        """Return the chords of a section; none reaches beyond it."""
+        return [chord for chord in self.chords if section.start <= chord.start < section.end]
+
+    def beats_of(self, bar: Bar) -> list[tuple[int, int]]:
+        """Return start and length of the beats of a bar, ticks from the song's start."""
+        return [(bar.start + beat.start, beat.ticks) for beat in beats_of(bar.meter)]
+
+    def ticks_of_ms(self, milliseconds: float) -> float:
+        """Return how many ticks a time lasts."""
+        return milliseconds / 60_000 * self.tempo_bpm * PPQ
