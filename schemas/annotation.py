@@ -101,6 +101,57 @@ class MixAnnotation(FarmModel):
     whole: WholeMix | None = None  #: what is known of it where it is a render of the whole song instead
 
 
+class ComposedBar(FarmModel):
+    time_s: Time
+    numerator: Annotated[int, Field(ge=1)]
+    denominator: Annotated[int, Field(ge=1)]
+    section: Annotated[int, Field(ge=0)]  #: index of its section
+
+
+class ComposedSection(FarmModel):
+    """One occurrence of a section."""
+
+    name: str
+    occurrence: Annotated[int, Field(ge=1)]
+    start_s: Time
+    end_s: Time
+    layers: list[str]  #: those that play in it
+
+
+class ComposedChord(FarmModel):
+    start_s: Time
+    end_s: Time
+    label: str  #: in the syntax of Harte et al. (ISMIR 2005), such as `D:min7/b3`
+    root: str
+    quality: str
+    inversion: Annotated[int, Field(ge=0, le=3)]
+    numeral: str
+
+
+class ComposedLayer(FarmModel):
+    name: str
+    role: str
+    program: Annotated[int, Field(ge=0, le=127)]
+    stems: list[str]  #: names of its stems; none where it plays no note
+
+
+class ComposedSong(FarmModel):
+    """What the composer knows of a song that it wrote."""
+
+    number: int
+    genres: list[str]
+    genre_sha256: str  #: of the data that the genre is made of
+    key: str
+    mode: str
+    tempo_bpm: float  #: quarter notes a minute
+    swing: float  #: where the off-beat lies in its beat; 0.5 is straight
+    end_s: Time  #: of the last bar
+    bars: list[ComposedBar]
+    sections: list[ComposedSection]
+    chords: list[ComposedChord]
+    layers: list[ComposedLayer]
+
+
 class Provenance(FarmModel):
     """What the song was made from and with; nothing of when, where or by whom, so that bytes never differ."""
 
@@ -136,4 +187,5 @@ class SongAnnotation(FarmModel):
     submixes: list[Submix] = []  #: sums of some of the stems, after recipes
     conversions: list[Conversion] = []  #: what was done to the audio after it was published, in order
     warnings: dict[str, int]
+    composed: ComposedSong | None = None  #: of songs that the farm has written itself
     provenance: Provenance

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import PurePosixPath
+from typing import Annotated, Final
 
 from pydantic import Field, field_validator, model_validator
 
 from schemas.base import FarmModel
 from schemas.genre import Genre
+
+#: Root of the sources of composed songs: no folder, and no name of one.
+COMPOSED: Final = "composed:"
+
+
+def path_of(number: int) -> str:
+    """Return the name under which a composed song stands where others have the path of their file."""
+    return f"{number:06d}.mid"
+
+
+def number_of(path: str) -> int:
+    """Return the number of the composed song that `path_of` gave this name."""
+    return int(PurePosixPath(path).stem)
 
 
 class ComposePlan(FarmModel):

@@ -20,6 +20,14 @@ METERS: Final = ("2/4", "3/4", "4/4", "5/4", "6/8", "7/8", "12/8")
 SECTIONS: Final = ("intro", "verse", "chorus", "bridge", "outro")
 ROLES: Final = ("beat", "melody", "harmony", "bassline")
 
+#: Ways of playing by role; the first where none is named.
+STYLES: Final[dict[str, tuple[str, ...]]] = {
+    "beat": ("patterns",),
+    "melody": ("lead", "riff", "sparse"),
+    "harmony": ("pad", "block", "arpeggio", "strum"),
+    "bassline": ("roots", "fifths", "octaves", "walking"),
+}
+
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
@@ -43,8 +51,21 @@ class LayerSpec(FarmModel):
     programs: dict[Annotated[int, Field(ge=0, le=127)], Weight] = {0: 1.0}
     #: Soundfonts with one of these tags are drawn first; see `farm assets`.
     tags: list[str] = []
+    #: How it is played: of `STYLES[role]`.
+    style: str = ""
+    #: Rhythms of a bar to draw from, `x` strikes, `-` holds, `.` rests, dividing the bar evenly: `x--.x-..`. Those that do
+    #: not go with a section's meter are left out there; of drums the patterns say it.
+    rhythms: list[Annotated[str, Field(pattern=r"^[x.][x.-]*$")]] = []
     #: Lowest and highest key.
     key_range: tuple[int, int] | None = None
+
+    @model_validator(mode="after")
+    def _known_style(self) -> LayerSpec:
+        if self.style and self.style not in STYLES[self.role]:
+            raise ValueError(
+                f"there is no style {self.style!r} of a {self.role} layer; there are {', '.join(STYLES[self.role])}"
+            )
+        return self
 
 
 class Genre(FarmModel):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from schemas.band import Band
 from schemas.base import FarmModel, content_hash
+from schemas.compose import ComposePlan
 from schemas.convert import AudioForm
 from schemas.instruments import InstrumentMap, InstrumentPlan
 from schemas.patch import FluidSettings
@@ -24,6 +25,7 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "mix.made_of",
     "mix.gate_lufs",
     "output.submixes",
+    "compose",
 )
 
 
@@ -199,8 +201,11 @@ class DatasetPlan(FarmModel):
 
     #: What people call the dataset; it changes nothing else.
     name: Annotated[str, Field(min_length=1, max_length=200)] = "dataset"
-    #: A folder of MIDI (any depth), one file, or a text list of paths; relative to the plan's own folder.
-    source: str
+    #: A folder of MIDI (any depth), one file, or a text list of paths; relative to the plan's own folder. Left out where
+    #: the songs are composed.
+    source: str = ""
+    #: Songs that are composed, in place of a source.
+    compose: ComposePlan | None = None
     #: Seed of every draw; the same plan and seed give the same dataset.
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     #: At most this many songs, chosen by hash of (seed, song); the rest is rejected as `over_limit`.
@@ -224,6 +229,12 @@ class DatasetPlan(FarmModel):
     rerender_existing: bool = False
 
     @model_validator(mode="after")
+    def _one_origin(self) -> DatasetPlan:
+        if bool(self.source) == (self.compose is not None):
+            raise ValueError("a plan has either `source` (where MIDI files are) or `compose` (songs to be written)")
+        return self
+
+    @model_validator(mode="after")
     def _one_instrument_for_song_and_stems(self) -> DatasetPlan:
         if self.mix.made_of == "song" and self.instruments.map is not None:
             raise ValueError(
@@ -236,7 +247,8 @@ class DatasetPlan(FarmModel):
     def plan_hash(self) -> str:
         """Identity of what will be made: the plan without its name and without where source, soundfonts and store lie.
 
-        The same plan on another machine has the same hash; which soundfont it was, its own hash says. A plan of an
+        The same plan on another machine has the same hash; which soundfont it was, its own hash says. Which of the songs of
+        a composer are made does not count either: each is the same in any range. A plan of an
         older farm keeps its hash: keys that came later count only where they differ from their default.
         """
         values = self.model_dump(
@@ -248,6 +260,7 @@ class DatasetPlan(FarmModel):
                 "keep_store": True,
                 "rerender_existing": True,
                 "engine": {"soundfont"},
+                "compose": {"first", "count"},
             },
         )
         if isinstance(self.instruments.map, InstrumentMap):

@@ -12,7 +12,7 @@ from farm.ledger import Ledger, Submission
 from farm.planning.instruments import is_path
 from farm.planning.plans import build_plan, is_plan, load_plan
 from farm.planning.presets import plan_preset
-from farm.planning.sources import Source, find_source
+from farm.planning.sources import Source, source_of
 from farm.planning.splits import with_split_file
 from schemas.dataset import DATASET
 from schemas.errors import AssetError, OutputError
@@ -46,7 +46,7 @@ def prepare(asked: Asked) -> Request:
         PlanError, SourceError, AssetError, OutputError: each says what to mend.
     """
     plan = _plan(asked)
-    found = find_source(Path(plan.source))
+    found = source_of(plan)
     if plan.engine.soundfont is not None:
         _check_soundfont(Path(plan.engine.soundfont), "Check --soundfont, or leave it out for the default")
     if (instruments := plan.instruments.loaded) is not None:

@@ -13,7 +13,7 @@ from farm.cli.prepare import Request, enter
 from farm.config import Settings
 from farm.dataset.folder import claimed_plan, published_tracks
 from farm.ledger import Ledger
-from farm.planning.sources import find_source
+from farm.planning.sources import source_of
 from schemas.errors import PlanError
 from schemas.upkeep import CheckOrder
 
@@ -39,7 +39,7 @@ def rebuild_command(where: str | None, *, share: float, seed: str, as_json: bool
         )
     out = Path(where).expanduser().resolve()
     plan = claimed_plan(out).model_copy(update={"rerender_existing": False})
-    request = Request(plan, find_source(Path(plan.source)), out)
+    request = Request(plan, source_of(plan), out)
     ledger = open_service_ledger(Settings())
     try:
         rebuilt = _rebuild(ledger, request, share=share, seed=seed, quiet=as_json)

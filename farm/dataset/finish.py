@@ -11,6 +11,7 @@ from farm.dataset.places import where_they_lie
 from farm.ledger import Ledger
 from schemas import DISTRIBUTION
 from schemas.base import canonical_json
+from schemas.compose import COMPOSED
 from schemas.dataset import DATASET, MANIFEST, DatasetRecord, RejectedRecord, SplitsRecord, TrackRecord
 from schemas.plan import DatasetPlan, StorePlan
 
@@ -65,7 +66,7 @@ def _portable(plan: DatasetPlan) -> DatasetPlan:
     if instruments.loaded is not None:
         instruments = instruments.model_copy(update={"map": instruments.loaded.portable()})
     names = {
-        "source": Path(plan.source).name,
+        "source": Path(plan.source).name or COMPOSED,
         "engine": engine,
         "instruments": instruments,
         "store": StorePlan(),

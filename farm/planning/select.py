@@ -11,6 +11,7 @@ from farm.planning.duplicates import clusters_by_steps
 from farm.planning.rules import Rules
 from farm.planning.sieve import ScannedFile, Sieve
 from schemas.base import draw
+from schemas.compose import number_of
 from schemas.plan import DatasetPlan
 from schemas.song import SongSpec
 from schemas.states import RejectReason
@@ -69,12 +70,17 @@ def select_by_steps(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Iterator
     chosen: list[ChosenSong] = []
     for hashes in _steps(order[:limit]):
         chosen += [
-            _chosen(track, kept[song_hash], clusters[song_hash])
-            for track, song_hash in enumerate(hashes, start=len(chosen) + 1)
+            _chosen(_track(plan, rank, kept[song_hash]), kept[song_hash], clusters[song_hash])
+            for rank, song_hash in enumerate(hashes, start=len(chosen) + 1)
         ]
         yield None
     paths = {file_id: path for file_id, path, _ in facts}
     yield Selection(chosen, sorted(rejected + over, key=lambda file: paths[file.file_id]))
+
+
+def _track(plan: DatasetPlan, rank: int, file: ScannedFile) -> int:
+    """Return the number of a track: that of a composed song, counted from 1, else its rank among the chosen."""
+    return rank if plan.compose is None else number_of(file[1]) + 1
 
 
 def _steps(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.compose import COMPOSED, path_of
 from schemas.errors import SourceError
+from schemas.plan import DatasetPlan
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi", ".smf"})
 LIST_SUFFIXES = frozenset({".txt", ".list", ".lst"})
@@ -19,6 +21,18 @@ class Source:
 
     root: Path
     paths: list[str]
+
+
+def source_of(plan: DatasetPlan) -> Source:
+    """List the songs of a plan: the MIDI files of its source, or the numbers of those that are composed.
+
+    Raises:
+        SourceError: see `find_source`.
+    """
+    if plan.compose is None:
+        return find_source(Path(plan.source))
+    numbers = range(plan.compose.first, plan.compose.first + plan.compose.count)
+    return Source(Path(COMPOSED), [path_of(number) for number in numbers])
 
 
 def find_source(path: Path) -> Source:

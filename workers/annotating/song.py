@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from schemas import DISTRIBUTION
 from schemas.annotation import MixAnnotation, Notes, Provenance, SongAnnotation, StemAnnotation
+from schemas.compose import number_of
 from schemas.dataset import SLAKH_PATHS, MixResult, StemRecord, TrackPaths
 from schemas.errors import AnnotationError
 from schemas.gm import program_class, program_name
@@ -19,7 +20,9 @@ from schemas.result import StemResult
 from schemas.song import Part, SongSpec, SplitResult
 from schemas.submix import mixing_values
 from workers.annotating.beats import song_time
+from workers.annotating.composed import composed_labels
 from workers.annotating.notes import TIME_DIGITS, stem_notes
+from workers.composing.song import Composed
 from workers.midi.rules import played_midi, sounding_key, sounding_midi
 
 #: FluidSynth starts every event at a multiple of this many frames.
@@ -52,6 +55,7 @@ def annotate_song(
     facts: EngineFacts,
     source_midi: bytes,
     paths: TrackPaths = SLAKH_PATHS,
+    composed: Composed | None = None,
 ) -> SongAnnotation:
     """Return the annotation of a mixed song.
 
@@ -64,6 +68,7 @@ def annotate_song(
         facts: of the engine that played it.
         source_midi: the song's MIDI file as it was found.
         paths: where the layout puts the files.
+        composed: the song as the farm has written it; None for one that it found.
 
     Raises:
         MidiError: a MIDI file is damaged.
@@ -97,6 +102,9 @@ def annotate_song(
         ),
         submixes=mix.submixes,
         warnings=dict(sorted(split.warnings.items())),
+        composed=None
+        if composed is None
+        else composed_labels(composed, split.parts, number=number_of(song.source), duration_s=duration_s),
         provenance=_provenance(song, plan, facts, source_midi),
     )
 

@@ -53,6 +53,20 @@ class SongContext:
         """Return start and length of the beats of a bar, ticks from the song's start."""
         return [(bar.start + beat.start, beat.ticks) for beat in beats_of(bar.meter)]
 
+    def beats_in(self, bar: Bar) -> list[tuple[int, int]]:
+        """Return start and end of the beats of a bar."""
+        return [(start, start + ticks) for start, ticks in self.beats_of(bar)]
+
+    def variant(self, section: Section, bar: int) -> tuple[object, ...]:
+        """Return what a player adds to the purpose of a bar's draws, so that repeats are alike but for variations.
+
+        Bars four apart are drawn alike; the bars of a later occurrence are drawn anew as often as the genre says.
+        """
+        if section.occurrence == 1:
+            return (bar % 4,)
+        chance = self.draws.stream("variation", section.name, section.occurrence, bar)
+        return (bar % 4, section.occurrence) if chance.chance(self.genre.variation) else (bar % 4,)
+
     def ticks_of_ms(self, milliseconds: float) -> float:
         """Return how many ticks a time lasts."""
         return milliseconds / 60_000 * self.tempo_bpm * PPQ

@@ -43,7 +43,16 @@ def scan_file(path: Path) -> SongFacts:
         MidiError: the file cannot be read, or is no Standard MIDI File, or is damaged.
         All have the `schemas.states.RejectReason` of the file as their `reason`.
     """
-    data = _read(path)
+    return scan_song(_read(path))
+
+
+def scan_song(data: bytes) -> SongFacts:
+    """Read the bytes of a file for its facts.
+
+    Raises:
+        NoNotesError: a sound MIDI file in which no note is played.
+        MidiError: the bytes are no Standard MIDI File, or damaged.
+    """
     midi = read_midi(data)
     notes = find_notes(midi)
     tempo = TempoMap.from_midi(midi)

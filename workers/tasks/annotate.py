@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from farm.ledger import Ledger, SongWork, TaskRef
 from schemas.base import canonical_json
+from schemas.compose import number_of
 from schemas.dataset import ANNOTATION
 from schemas.errors import LedgerError
 from workers.annotating.song import RenderedStem, annotate_song
+from workers.composing.song import composed
 from workers.config import WorkerSettings
 from workers.publishing.publish import write_documents
 from workers.store import Store, open_store
@@ -29,6 +31,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         plan=work.plan,
         facts=work.engine,
         source_midi=open_store(work.store_root, settings).get_midi(work.song.song_hash),
+        composed=None if work.plan.compose is None else composed(work.plan, number_of(work.song.source)),
     )
     write_documents(staging_folder(work), {ANNOTATION: canonical_json(annotation).encode()})
     ledger.complete_annotate(task)

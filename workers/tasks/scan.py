@@ -5,11 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from farm.ledger import Ledger, TaskRef
+from schemas.plan import DatasetPlan
+from schemas.song import ScanResult
 from workers.config import WorkerSettings
-from workers.scanning.scan import scan_files
+from workers.scanning.scan import scan_files, scan_song
+from workers.sources import song_bytes
 
 
 def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     """Scan the files of one batch."""
-    root = Path(ledger.submission(task.submission_id).source_root)
-    ledger.complete_scan(task, scan_files([(file_id, root / path) for file_id, path in ledger.task_files(task)]))
+    submission, files = ledger.submission(task.submission_id), ledger.task_files(task)
+    if submission.plan.compose is not None:
+        results = [_composed(submission.plan, file_id, path) for file_id, path in files]
+    else:
+        root = Path(submission.source_root)
+        results = scan_files([(file_id, root / path) for file_id, path in files])
+    ledger.complete_scan(task, results)
+
+
+def _composed(plan: DatasetPlan, file_id: int, path: str) -> ScanResult:
+    return ScanResult(file_id=file_id, facts=scan_song(song_bytes(plan, "", path)))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from farm.ledger import Ledger, TaskRef
-from schemas.errors import MidiError
 from schemas.instruments import InstrumentPlan
 from schemas.song import SplitResult
 from schemas.states import FailureReason
@@ -14,6 +12,7 @@ from workers.annotating.song import NO_PATCH
 from workers.config import WorkerSettings
 from workers.midi.split import split_song
 from workers.publishing.recognise import recognise
+from workers.sources import song_bytes
 from workers.store import open_store
 from workers.tasks.staging import track_folder
 
@@ -29,11 +28,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         if record is not None:
             ledger.recognise(task, record)
             return
-    source = Path(job.source_root) / job.song.source
-    try:
-        data = source.read_bytes()
-    except OSError as error:
-        raise MidiError(f"cannot read {job.song.source} any more: {error.strerror}") from error
+    data = song_bytes(job.plan, job.source_root, job.song.source)
     if hashlib.sha256(data).hexdigest() != job.song.song_hash:
         detail = f"{job.song.source} is not the file that was scanned"
         ledger.fail_task(task, FailureReason.SOURCE_CHANGED, detail, infra=False)

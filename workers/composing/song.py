@@ -1,0 +1,60 @@
+"""Composed songs by their number: the same bytes and labels wherever they are asked for."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from schemas.compose import ComposePlan
+from schemas.errors import PlanError
+from schemas.genre import Genre
+from schemas.plan import DatasetPlan
+from schemas.score import Score
+from workers.composing.base import Brief
+from workers.composing.draws import Draws
+from workers.composing.genre import GenreComposer
+from workers.composing.smf import to_midi
+
+#: Songs that are kept, by plan and number: scan, split and annotation of one often come soon after one another.
+_kept: Final[dict[tuple[str, int], Composed]] = {}
+_KEPT_AT_MOST: Final = 16
+
+
+class Composed(NamedTuple):
+    """A song, and what it took."""
+
+    midi: bytes
+    score: Score
+    genre: Genre  #: that it was written from
+
+
+def composed(plan: DatasetPlan, number: int) -> Composed:
+    """Return song `number` of a plan.
+
+    Raises:
+        PlanError: the plan composes nothing, its genres were never read, or what it asks cannot be written.
+    """
+    key = (plan.plan_hash, number)
+    if key not in _kept:
+        made = _compose(plan, number)
+        while len(_kept) >= _KEPT_AT_MOST:
+            _kept.pop(next(iter(_kept)))
+        _kept[key] = made
+    return _kept[key]
+
+
+def _compose(plan: DatasetPlan, number: int) -> Composed:
+    asked = plan.compose
+    if asked is None:
+        raise PlanError("the plan composes nothing", hint="Give it `compose: {genres: [jazz], count: 10}`")
+    draws = Draws(plan.seed, number)
+    genre = _genre(asked, draws)
+    score = GenreComposer().compose(Brief(number, genre, asked), draws)
+    return Composed(to_midi(score), score, genre)
+
+
+def _genre(asked: ComposePlan, draws: Draws) -> Genre:
+    """Return the genre of a song: the only one, or one of several, drawn for it."""
+    genres = {genre.name: genre for genre in asked.genres if isinstance(genre, Genre)}
+    if len(genres) < max(1, len(asked.genres)):
+        raise PlanError("the genres of the plan were never read", hint="Read the plan with `farm.planning.plans`")
+    return genres[draws.stream("genre").pick(sorted(genres))]

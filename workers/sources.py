@@ -1,0 +1,30 @@
+"""The MIDI of a song where it comes from: a file of the source, or the composer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from schemas.compose import number_of
+from schemas.errors import MidiError
+from schemas.plan import DatasetPlan
+from workers.composing.song import composed
+
+
+def song_bytes(plan: DatasetPlan, root: str, path: str) -> bytes:
+    """Return the MIDI file of a song.
+
+    Args:
+        plan: of the submission.
+        root: folder of its source.
+        path: of the song in it; a number where songs are composed.
+
+    Raises:
+        MidiError: the file cannot be read.
+        PlanError: the song cannot be composed.
+    """
+    if plan.compose is not None:
+        return composed(plan, number_of(path)).midi
+    try:
+        return (Path(root) / path).read_bytes()
+    except OSError as error:
+        raise MidiError(f"cannot read {path} any more: {error.strerror}") from error
