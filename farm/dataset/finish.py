@@ -11,7 +11,6 @@ from farm.dataset.places import where_they_lie
 from farm.ledger import Ledger
 from schemas import DISTRIBUTION
 from schemas.base import canonical_json
-from schemas.compose import COMPOSED
 from schemas.dataset import DATASET, MANIFEST, DatasetRecord, RejectedRecord, SplitsRecord, TrackRecord
 from schemas.plan import DatasetPlan, StorePlan
 
@@ -66,7 +65,7 @@ def _portable(plan: DatasetPlan) -> DatasetPlan:
     if instruments.loaded is not None:
         instruments = instruments.model_copy(update={"map": instruments.loaded.portable()})
     names = {
-        "source": Path(plan.source).name or COMPOSED,
+        "source": Path(plan.source).name,
         "engine": engine,
         "instruments": instruments,
         "store": StorePlan(),
