@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +20,22 @@ INVERSIONS: Final = ("root", "first", "second", "third")
 METERS: Final = ("2/4", "3/4", "4/4", "5/4", "6/8", "7/8", "12/8")
 SECTIONS: Final = ("intro", "verse", "chorus", "bridge", "outro")
 ROLES: Final = ("beat", "melody", "harmony", "bassline")
+#: Kinds of scale that a key may name: `D dorian`. A key without one is major, with an `m` minor.
+MODES: Final = ("major", "minor", "dorian", "phrygian", "lydian", "mixolydian", "locrian")
+#: Those whose third is minor.
+MINOR_MODES: Final = ("minor", "dorian", "phrygian", "locrian")
+#: What the composer adds to a song, in the order of the signal.
+EFFECTS: Final = ("compressor", "gain", "chorus", "ladder_filter", "phaser", "delay", "reverb")
+
+#: A key: letter, accidental, `m` or the name of a mode.
+KEY: Final = re.compile(r"^([A-G])([#b]?)(m?)(?: ([a-z]+))?$")
+#: A chord: accidental, degree (small: minor), sign of its fifth, and what is added.
+NUMERAL: Final = re.compile(r"^([b#]?)(III|II|IV|I|VII|VI|V|iii|ii|iv|i|vii|vi|v)(o|°|ø|\+)?(.*)$")
+#: What may be added to a numeral.
+SUFFIXES: Final = ("", "7", "9", "maj7", "M7", "maj9", "add9", "sus2", "sus4", "5")
+#: One drum of a pattern: a General MIDI key, `!` accents it and `.` makes it a ghost note.
+HIT: Final = re.compile(r"^(\d{1,3})([!.]?)$")
+_HIGHEST_KEY: Final = 127
 
 #: Ways of playing by role; the first where none is named.
 STYLES: Final[dict[str, tuple[str, ...]]] = {
@@ -40,6 +57,19 @@ class Matrix(FarmModel):
     init_probs: dict[str, Weight]
     transitions: dict[str, dict[str, Weight]] = {}
 
+    @field_validator("init_probs")
+    @classmethod
+    def _can_begin(cls, value: dict[str, float]) -> dict[str, float]:
+        if not any(value.values()):
+            raise ValueError("nothing has a weight above 0")
+        return value
+
+    @property
+    def symbols(self) -> set[str]:
+        """Every symbol that it names."""
+        named = {word for key in self.transitions for word in key.split(",")}
+        return named.union(self.init_probs, *self.transitions.values())
+
 
 class LayerSpec(FarmModel):
     """One layer of a genre."""
@@ -53,9 +83,9 @@ class LayerSpec(FarmModel):
     tags: list[str] = []
     #: How it is played: of `STYLES[role]`.
     style: str = ""
-    #: Rhythms of a bar to draw from, `x` strikes, `-` holds, `.` rests, dividing the bar evenly: `x--.x-..`. Those that do
-    #: not go with a section's meter are left out there; of drums the patterns say it.
-    rhythms: list[Annotated[str, Field(pattern=r"^[x.][x.-]*$")]] = []
+    #: Rhythms of a bar to draw from, `x` strikes, `-` holds, `.` rests, dividing the bar evenly: `x--.x-..`, or of one
+    #: meter only: `3/4 x-.x.x`. Those that do not go with a section's meter are left out there; of drums the patterns say it.
+    rhythms: list[Annotated[str, Field(pattern=r"^((2|3|4|5)/4 |(6|7|12)/8 )?[x.][x.-]*$")]] = []
     #: Lowest and highest key.
     key_range: tuple[int, int] | None = None
 
@@ -74,7 +104,11 @@ class Genre(FarmModel):
     name: Annotated[str, Field(min_length=1, max_length=60)]
     description: str = ""
     tempo_bpm: Range = (60, 180)
+    #: Parts of the range to draw from, such as `90-100`; left out, all tempos are alike.
+    tempos: dict[str, Weight] = {}
     swing: Range = (0.5, 0.75)
+    #: Values of swing about which songs lie; left out, the whole range is alike.
+    swings: dict[float, Weight] = {}
     meters: dict[str, Weight] = {}
     #: How likely a section has another meter than the song.
     meter_change: Probability = 0.0
@@ -95,18 +129,24 @@ class Genre(FarmModel):
     humanise_ms: Annotated[float, Field(ge=0, le=30)] = 6.0
     velocity: tuple[int, int] = (60, 110)
     variation: Probability = 0.5  #: how much of a repeated section differs
-    #: Factor of the probability of an effect in the mix.
+    #: Factor of the probability of an effect in the mix, of `EFFECTS`.
     effects: dict[str, Annotated[float, Field(ge=0, le=10)]] = {}
     #: Progressions by section: Roman numerals separated by commas, each for one chord.
     progressions: dict[str, list[str]] = {}
+    #: Chains of numerals for major keys and for minor ones; a key for which there is none has progressions.
     chord_matrix: Matrix | None = None
+    minor_chord_matrix: Matrix | None = None
+    #: How likely the chords of a section are of a chain where there are progressions too.
+    chain: Probability = 1.0
+    #: Chain of scale degrees, `1` to `7`.
     melody_matrix: Matrix | None = None
-    #: Drum patterns by meter and section (`4/4` -> `verse` or `verse_roll` -> lines), see the pattern files.
+    #: Drum patterns by meter and section: `4/4` -> `verse`, or `verse_roll` for its last bar -> lines. Those of one layer
+    #: among several: `congas/verse`.
     patterns: dict[str, dict[str, list[str]]] = {}
 
-    @field_validator("meters")
+    @field_validator("meters", "patterns")
     @classmethod
-    def _known_meters(cls, value: dict[str, float]) -> dict[str, float]:
+    def _known_meters(cls, value: dict[str, Any]) -> dict[str, Any]:
         return _known(value, METERS, "meter")
 
     @field_validator("chord_types")
@@ -114,10 +154,89 @@ class Genre(FarmModel):
     def _known_types(cls, value: dict[str, float]) -> dict[str, float]:
         return _known(value, tuple(CHORD_TYPES), "chord type")
 
+    @field_validator("chord_filter")
+    @classmethod
+    def _known_filter(cls, value: list[str] | None) -> list[str] | None:
+        if value is not None:
+            _known(dict.fromkeys(value, 1.0), tuple(CHORD_TYPES), "chord type")
+            if not value:
+                raise ValueError("an empty filter leaves no chord; leave it out to allow all types")
+        return value
+
     @field_validator("inversions")
     @classmethod
     def _known_inversions(cls, value: dict[str, float]) -> dict[str, float]:
         return _known(value, INVERSIONS, "inversion")
+
+    @field_validator("effects")
+    @classmethod
+    def _known_effects(cls, value: dict[str, float]) -> dict[str, float]:
+        for key in value:
+            if key not in EFFECTS:
+                raise ValueError(f"there is no effect {key!r}; there are {', '.join(EFFECTS)}")
+        return value
+
+    @field_validator("keys")
+    @classmethod
+    def _are_keys(cls, value: dict[str, float]) -> dict[str, float]:
+        for key in value:
+            key_mode(key)
+        return _some(value, "key")
+
+    @field_validator("tempos")
+    @classmethod
+    def _are_tempos(cls, value: dict[str, float]) -> dict[str, float]:
+        for key in value:
+            tempo_bucket(key)
+        return _some(value, "range of tempos")
+
+    @field_validator("structures")
+    @classmethod
+    def _are_structures(cls, value: dict[str, float]) -> dict[str, float]:
+        for key in value:
+            if not all(word.isidentifier() for word in key.split("-")):
+                raise ValueError(f"{key!r} is no structure; write sections joined by `-`: intro-verse-chorus-outro")
+        return _some(value, "structure")
+
+    @field_validator("section_bars", "harmonic_rhythm", "swings")
+    @classmethod
+    def _above_zero(cls, value: dict[Any, Any]) -> dict[Any, Any]:
+        for table in [inner for inner in value.values() if isinstance(inner, dict)] or [value]:
+            if any(key <= 0 for key in table if not isinstance(key, str)):
+                raise ValueError("every value must be above 0")
+            if table and not any(table.values()):
+                raise ValueError("none of the values has a weight above 0")
+        return value
+
+    @field_validator("progressions")
+    @classmethod
+    def _are_progressions(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        for line in [line for lines in value.values() for line in lines]:
+            for symbol in line.split(","):
+                check_numeral(symbol)
+        return value
+
+    @field_validator("chord_matrix", "minor_chord_matrix")
+    @classmethod
+    def _of_chords(cls, value: Matrix | None) -> Matrix | None:
+        for symbol in () if value is None else value.symbols:
+            check_numeral(symbol)
+        return value
+
+    @field_validator("melody_matrix")
+    @classmethod
+    def _of_degrees(cls, value: Matrix | None) -> Matrix | None:
+        for symbol in () if value is None else value.symbols:
+            if symbol not in tuple("1234567"):
+                raise ValueError(f"there is no scale degree {symbol!r}; they are 1 to 7")
+        return value
+
+    @field_validator("patterns")
+    @classmethod
+    def _are_drums(cls, value: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
+        for line in [line for table in value.values() for lines in table.values() for line in lines]:
+            check_pattern(line)
+        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> Genre:
@@ -125,13 +244,86 @@ class Genre(FarmModel):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name}: the lowest value must not be above the highest")
+        if self.tempo_bpm[0] <= 0 or self.tempo_bpm[1] > 400:
+            raise ValueError("tempo_bpm: tempos lie above 0 and at most at 400")
+        if self.swing[0] < 0.5 or self.swing[1] > 0.75:
+            raise ValueError("swing: it lies between 0.5 (straight) and 0.75")
+        if self.velocity[0] < 1 or self.velocity[1] > _HIGHEST_KEY:
+            raise ValueError("velocity: it lies between 1 and 127")
         return self
 
 
-def _known(value: dict[str, float], known: tuple[str, ...], what: str) -> dict[str, float]:
+def key_mode(word: str) -> str:
+    """Return the mode of a key, such as `minor` of `F#m`.
+
+    Raises:
+        ValueError: it is no key.
+    """
+    found = KEY.match(word.strip())
+    mode = "" if found is None else found[4] or ("minor" if found[3] else "major")
+    if found is None or mode not in MODES or (found[3] and found[4]):
+        raise ValueError(f"there is no key {word!r}; write `C`, `F#m` or `D dorian`, the modes are {', '.join(MODES)}")
+    return mode
+
+
+def tempo_bucket(word: str) -> Range:
+    """Return the lowest and highest tempo of a bucket, such as `90-100`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    low, sign, high = word.partition("-")
+    try:
+        bucket = float(low), float(high if sign else low)
+    except ValueError:
+        raise ValueError(f"{word!r} is no range of tempos; write `90-100`") from None
+    if not 0 < bucket[0] <= bucket[1]:
+        raise ValueError(f"{word!r} is no range of tempos: the lowest comes first")
+    return bucket
+
+
+def check_numeral(symbol: str) -> None:
+    """Check that a word names a chord, such as `I`, `vi`, `V7`, `viio` or `bVII`.
+
+    Raises:
+        ValueError: it names none.
+    """
+    found = NUMERAL.match(symbol.strip())
+    if found is None:
+        raise ValueError(f"there is no chord {symbol.strip()!r}; write Roman numerals such as I, vi, V7, viio or bVII")
+    if found[4] not in SUFFIXES:
+        raise ValueError(f"the chord {symbol.strip()!r} ends in {found[4]!r}; known are {', '.join(SUFFIXES[1:])}")
+
+
+def check_pattern(line: str) -> None:
+    """Check that a line is a drum pattern: keys joined by `+`, entries separated by commas, 0 for a rest.
+
+    Raises:
+        ValueError: an entry is no drum.
+    """
+    for entry in line.split(","):
+        for word in [] if entry.strip() == "0" else entry.split("+"):
+            found = HIT.match(word.strip())
+            if found is None or not 0 < int(found[1]) <= _HIGHEST_KEY:
+                raise ValueError(
+                    f"there is no drum {word.strip()!r} in `{line}`; write General MIDI keys such as 36, 38, 42"
+                )
+
+
+def progression_modes(progression: str) -> set[str]:
+    """Return `major` or `minor`, after the tonic chords of a progression; both where it has both, and none without."""
+    symbols = ["".join(letter for letter in word if letter in "IViv") for word in progression.split(",")]
+    return {mode for mode, tonic in (("major", "I"), ("minor", "i")) if tonic in symbols}
+
+
+def _known(value: dict[str, Any], known: tuple[str, ...], what: str) -> dict[str, Any]:
     for key in value:
         if key not in known:
             raise ValueError(f"there is no {what} {key!r}; there are {', '.join(known)}")
+    return _some(value, what)
+
+
+def _some(value: dict[str, Any], what: str) -> dict[str, Any]:
     if value and not any(value.values()):
         raise ValueError(f"no {what} has a weight above 0")
     return value

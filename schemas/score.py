@@ -38,6 +38,11 @@ class Bar(FarmModel):
         """Length."""
         return PPQ * 4 * self.meter[0] // self.meter[1]
 
+    @property
+    def end(self) -> int:
+        """Where the next bar begins."""
+        return self.start + self.ticks
+
 
 class Section(FarmModel):
     """One occurrence of a part of the form."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.genre import CHORD_TYPES
-from schemas.score import Chord, ScoreNote, Section
+from schemas.score import Bar, Chord, ScoreNote, Section
 from workers.composing.context import SongContext
-from workers.composing.rhythm import drawn
+from workers.composing.draws import Stream
+from workers.composing.rhythm import Span, cut_at, drawn, joined
 
 #: From E1, a bass's lowest string, to G3.
 RANGE: Final = (28, 55)
 _VELOCITY: Final = 88
 _FIFTH: Final = 7
+#: Semitones from which a bass steps to the next chord's note.
+_STEPS: Final = (1, 2, -1, -2)
 
 
 def write(song: SongContext, layer: str) -> list[ScoreNote]:
@@ -21,36 +24,33 @@ def write(song: SongContext, layer: str) -> list[ScoreNote]:
 
 
 def _section(song: SongContext, section: Section, layer: str) -> list[ScoreNote]:
-    spec, chords = song.layers[layer], song.chords_of(section)
+    spec = song.layers[layer]
     low, high = spec.key_range or RANGE
     notes: list[ScoreNote] = []
-    last = (low + high) // 2 - 6
+    last = low + (high - low) // 4
     for number, bar in enumerate(song.bars_of(section)):
-        stream = song.draws.stream("rhythm", layer, section.name, *song.variant(section, number))
-        spans = (
-            song.beats_in(bar) if spec.style == "walking" else drawn(spec.rhythms, bar, stream, song.beats_in(bar)[:1])
-        )
-        for count, (start, end) in enumerate(_with_chords(spans, chords, bar.start, bar.start + bar.ticks)):
-            chord = next(chord for chord in reversed(chords) if chord.start <= start)
-            pitch_class = _pitch_class(song, spec.style or "roots", chord, chords, start, end, count)
+        purpose = (layer, section.name, *song.variant(section, number))
+        walking = song.draws.stream("walking", *purpose)
+        for count, (start, end) in enumerate(_spans(song, bar, layer, song.draws.stream("rhythm", *purpose))):
+            chord = song.chord_at(start)
+            pitch_class = _pitch_class(song, spec.style or "roots", start, end, count, walking)
             last = _near(pitch_class, last, low, high, octave=spec.style == "octaves" and count % 2 == 1)
-            notes.append(
-                ScoreNote(start, min(end, chord.end), last, _VELOCITY if start == chord.start else _VELOCITY - 8)
-            )
+            velocity = _VELOCITY if start == chord.start else _VELOCITY - 8
+            notes.append(ScoreNote(start, min(end, chord.end), last, velocity))
     return notes
 
 
-def _with_chords(spans: list[tuple[int, int]], chords: list[Chord], start: int, end: int) -> list[tuple[int, int]]:
-    """Strike the beginning of every chord in a bar too: what sounds below it is what the chord's label says."""
-    starts = {chord.start: chord.end for chord in chords if start <= chord.start < end}
-    struck = {begin for begin, _ in spans}
-    missing = [(begin, min(until, end)) for begin, until in starts.items() if begin not in struck]
-    cut = [(a, min([b, *(begin for begin in starts if a < begin < b)])) for a, b in spans]
-    together = sorted([*cut, *missing])
-    return [
-        (a, min(b, together[number + 1][0]) if number + 1 < len(together) else b)
-        for number, (a, b) in enumerate(together)
-    ]
+def _spans(song: SongContext, bar: Bar, layer: str, stream: Stream) -> list[Span]:
+    """Return what is struck in a bar: the beginning of every chord too, so that what lies lowest is what its label says."""
+    spec = song.layers[layer]
+    if song.is_last(bar):
+        return [(bar.start, bar.end)]
+    walks = spec.style == "walking"
+    struck = song.beats_in(bar) if walks else drawn(spec.rhythms, bar, stream, [(bar.start, bar.end)])
+    chords = [chord for chord in song.chords_in(bar) if chord.start >= bar.start]
+    struck = cut_at(struck, [chord.start for chord in chords])
+    silent = {chord.start for chord in chords} - {start for start, _ in struck}
+    return joined(struck, [(chord.start, min(chord.end, bar.end)) for chord in chords if chord.start in silent])
 
 
 def lowest(chord: Chord) -> int:
@@ -58,31 +58,23 @@ def lowest(chord: Chord) -> int:
     return (chord.root + CHORD_TYPES[chord.quality][chord.inversion]) % 12
 
 
-def _pitch_class(
-    song: SongContext, style: str, chord: Chord, chords: list[Chord], start: int, end: int, count: int
-) -> int:
+def _pitch_class(song: SongContext, style: str, start: int, end: int, count: int, walking: Stream) -> int:
+    chord = song.chord_at(start)
     if start == chord.start or style in ("roots", "octaves"):
         return lowest(chord)
     if style == "fifths":
         fifth = (chord.root + next((step for step in CHORD_TYPES[chord.quality] if step in (6, 7, 8)), _FIFTH)) % 12
         return fifth if count % 2 else lowest(chord)
-    return _walking(song, chord, chords, start, end)
+    return _walked(song, chord, end, walking)
 
 
-def _walking(song: SongContext, chord: Chord, chords: list[Chord], start: int, end: int) -> int:
+def _walked(song: SongContext, chord: Chord, end: int, stream: Stream) -> int:
     """Step to a note of the chord, and on its last beat to the one next to where the bass goes."""
-    after = next((other for other in chords if other.start >= chord.end), None)
-    stream = song.draws.stream("walking", start)
-    if end >= chord.end and after is not None:
-        target = lowest(after)
-        scale = song.key.scale
-        near = [
-            pitch
-            for pitch in ((target + 1) % 12, (target + 2) % 12, (target - 1) % 12, (target - 2) % 12)
-            if pitch in scale
-        ]
-        return stream.pick(near) if near else (target - 1) % 12
-    return (chord.root + stream.pick(CHORD_TYPES[chord.quality])) % 12
+    if end < chord.end or chord.end >= song.end:
+        return (chord.root + stream.pick(CHORD_TYPES[chord.quality])) % 12
+    target = lowest(song.chord_at(chord.end))
+    near = [(target + step) % 12 for step in _STEPS if (target + step) % 12 in song.key.scale]
+    return stream.pick(near) if near else (target - 1) % 12
 
 
 def _near(pitch_class: int, last: int, low: int, high: int, *, octave: bool) -> int:

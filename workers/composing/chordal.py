@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from schemas.score import PPQ, Chord, ScoreNote, Section
+from schemas.score import PPQ, Bar, Chord, ScoreNote, Section
 from workers.composing.context import SongContext
 from workers.composing.harmony import REGISTER
-from workers.composing.rhythm import Span, drawn
+from workers.composing.rhythm import Span, cut_at, drawn, joined
 
 #: From one string to the next of a strum.
 _STRUM_TICKS: Final = PPQ // 48
 _VELOCITY: Final = 78
+_HIGHEST_KEY: Final = 127
 
 
 def write(song: SongContext, layer: str) -> list[ScoreNote]:
@@ -25,19 +27,34 @@ def _section(song: SongContext, section: Section, layer: str) -> list[ScoreNote]
         return [note for chord in chords for note in _struck(chord, (chord.start, chord.end), song, layer)]
     notes: list[ScoreNote] = []
     for number, bar in enumerate(song.bars_of(section)):
+        if song.is_last(bar):
+            notes += _struck(chords[-1], (bar.start, bar.end), song, layer)
+            continue
         stream = song.draws.stream("rhythm", layer, section.name, *song.variant(section, number))
-        notes += _bar(song, layer, chords, drawn(spec.rhythms, bar, stream, song.beats_in(bar)))
+        notes += _bar(song, layer, _all_heard(drawn(spec.rhythms, bar, stream, song.beats_in(bar)), chords, bar))
     return notes
 
 
-def _bar(song: SongContext, layer: str, chords: list[Chord], spans: list[Span]) -> list[ScoreNote]:
+def _all_heard(struck: Sequence[Span], chords: Sequence[Chord], bar: Bar) -> list[Span]:
+    """Strike where a chord begins under a held one, and every chord of the bar once at least."""
+    inside = [chord for chord in chords if bar.start <= chord.start < bar.end]
+    struck = cut_at(struck, [chord.start for chord in inside])
+    unheard = [
+        (chord.start, chord.end)
+        for chord in inside
+        if chord.end <= bar.end and not any(chord.start <= start < chord.end for start, _ in struck)
+    ]
+    return joined(struck, unheard)
+
+
+def _bar(song: SongContext, layer: str, struck: Sequence[Span]) -> list[ScoreNote]:
     notes: list[ScoreNote] = []
-    for number, (start, end) in enumerate(spans):
-        chord = next(chord for chord in reversed(chords) if chord.start <= start)
-        struck = _struck(chord, (start, min(end, chord.end)), song, layer)
+    for number, (start, end) in enumerate(struck):
+        chord = song.chord_at(start)
+        keys = _struck(chord, (start, min(end, chord.end)), song, layer)
         if song.layers[layer].style == "arpeggio":
-            struck = [struck[_up_and_down(number, len(struck))]]
-        notes += struck
+            keys = [keys[_up_and_down(number, len(keys))]]
+        notes += keys
     return notes
 
 
@@ -55,6 +72,10 @@ def _struck(chord: Chord, span: Span, song: SongContext, layer: str) -> list[Sco
     low, high = spec.key_range or REGISTER
     middle = sum(chord.keys) / len(chord.keys)
     shift = 0 if low <= middle <= high else 12 * round(((low + high) / 2 - middle) / 12)
+    while chord.keys[-1] + shift > _HIGHEST_KEY:
+        shift -= 12
+    while chord.keys[0] + shift < 0:
+        shift += 12
     start, end = span
     step = _STRUM_TICKS if spec.style == "strum" and end - start > 8 * _STRUM_TICKS else 0
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 from schemas.genre import Genre, LayerSpec
@@ -42,8 +42,16 @@ class SongContext:
 
     def chord_at(self, tick: int) -> Chord:
         """Return the chord that sounds at a time."""
-        starts = [chord.start for chord in self.chords]
-        return self.chords[max(0, bisect_right(starts, tick) - 1)]
+        return self.chords[max(0, bisect_right(self.chords, tick, key=_start) - 1)]
+
+    def chords_in(self, bar: Bar) -> list[Chord]:
+        """Return the chords that sound in a bar, of which the first may have begun before it."""
+        first = max(0, bisect_right(self.chords, bar.start, key=_start) - 1)
+        return self.chords[first : bisect_left(self.chords, bar.end, key=_start)]
+
+    def is_last(self, bar: Bar) -> bool:
+        """Whether the song ends with a bar: all who play in it hold its chord."""
+        return bar.end == self.end
 
     def chords_of(self, section: Section) -> list[Chord]:
         """Return the chords of a section; none reaches beyond it."""
@@ -67,6 +75,14 @@ class SongContext:
         chance = self.draws.stream("variation", section.name, section.occurrence, bar)
         return (bar % 4, section.occurrence) if chance.chance(self.genre.variation) else (bar % 4,)
 
+    def first_of(self, role: str) -> str | None:
+        """Return the layer that leads those of a role; None where the song has none."""
+        return next((name for name, spec in self.layers.items() if spec.role == role), None)
+
     def ticks_of_ms(self, milliseconds: float) -> float:
         """Return how many ticks a time lasts."""
         return milliseconds / 60_000 * self.tempo_bpm * PPQ
+
+
+def _start(chord: Chord) -> int:
+    return chord.start

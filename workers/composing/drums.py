@@ -28,7 +28,7 @@ def write(song: SongContext, layer: str) -> list[ScoreNote]:
 def _section(song: SongContext, section: Section, layer: str) -> list[ScoreNote]:
     bars = song.bars_of(section)
     stream = song.draws.stream("drums", layer, section.name)
-    beat, roll = _drawn(song, section.name, bars[0], stream), _drawn(song, f"{section.name}_roll", bars[0], stream)
+    beat, roll = (_drawn(song, layer, name, bars[0], stream) for name in (section.name, f"{section.name}_roll"))
     notes: list[ScoreNote] = []
     for number, bar in enumerate(bars):
         is_fill = roll is not None and number == len(bars) - 1 and len(bars) > 1
@@ -41,10 +41,11 @@ def _section(song: SongContext, section: Section, layer: str) -> list[ScoreNote]
     return sorted(_without_repeats(notes))
 
 
-def _drawn(song: SongContext, name: str, bar: Bar, stream: Stream) -> Pattern | None:
-    """Draw a pattern of a section that goes with its meter; None where there is none."""
+def _drawn(song: SongContext, layer: str, name: str, bar: Bar, stream: Stream) -> Pattern | None:
+    """Draw a pattern of a section that goes with its meter, the layer's own first; None where there is none."""
     numerator, denominator = bar.meter
-    lines = song.genre.patterns.get(f"{numerator}/{denominator}", {}).get(name, [])
+    table = song.genre.patterns.get(f"{numerator}/{denominator}", {})
+    lines = table.get(f"{layer}/{name}") or table.get(name, [])
     possible = [pattern for pattern in map(parse_pattern, lines) if fits(pattern, bar.ticks, numerator)]
     return stream.pick(possible) if possible else None
 

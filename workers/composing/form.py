@@ -8,7 +8,7 @@ from typing import Final
 
 from schemas.compose import ComposePlan
 from schemas.errors import PlanError
-from schemas.genre import Genre, LayerSpec
+from schemas.genre import Genre, LayerSpec, tempo_bucket
 from schemas.score import PPQ, Bar, Meter, Section
 from workers.composing.context import SongContext
 from workers.composing.draws import Draws
@@ -18,6 +18,8 @@ from workers.composing.theory import parse_key
 #: Bars of a section of one meter, in place of the bars that the genre gives it in quarters of four: so that sections of
 #: short bars last about as long as those of long ones.
 _USUAL_BAR: Final = 4 * PPQ
+#: Songs lie so near the value of swing that was drawn for them.
+_SWING_ABOUT: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,33 @@ def write_form(genre: Genre, plan: ComposePlan, draws: Draws) -> SongContext:
         PlanError: no tempo of the genre gives the length that is asked.
     """
     key = parse_key(draws.stream("key").choice(genre.keys))
-    tempo_bpm = float(round(draws.stream("tempo").uniform(*genre.tempo_bpm)))
-    tempo_bpm = min(max(tempo_bpm, genre.tempo_bpm[0]), genre.tempo_bpm[1])
-    swing = round(draws.stream("swing").uniform(*genre.swing), 3)
+    tempo_bpm, swing = _tempo(genre, draws), _swing(genre, draws)
     parts = _parts(genre, plan, draws)
     if plan.length_s is not None:
         parts, tempo_bpm = _to_length(parts, genre, plan, tempo_bpm)
     layers = _layers_of_the_song(genre, draws)
     bars, sections = _placed(parts, _layers_of_sections(parts, layers, genre, draws))
     return SongContext(genre, draws, key, tempo_bpm, swing, bars, sections, layers)
+
+
+def _tempo(genre: Genre, draws: Draws) -> float:
+    """Draw a whole tempo of the genre's range: from one of its buckets, where it has some."""
+    low, high = genre.tempo_bpm
+    buckets = {tempo_bucket(word): weight for word, weight in genre.tempos.items()}
+    inside = {(a, b): weight for (a, b), weight in buckets.items() if weight > 0 and a <= high and b >= low}
+    bucket = draws.stream("tempo bucket").choice(inside) if inside else genre.tempo_bpm
+    drawn = float(round(draws.stream("tempo").uniform(max(low, bucket[0]), min(high, bucket[1]))))
+    return min(max(drawn, low), high)
+
+
+def _swing(genre: Genre, draws: Draws) -> float:
+    """Draw where off-beats lie: near one of the genre's values, where it has some, and always in its range."""
+    low, high = genre.swing
+    stream = draws.stream("swing")
+    if not genre.swings:
+        return round(stream.uniform(low, high), 3)
+    drawn = draws.stream("swing value").choice(genre.swings) + stream.uniform(-_SWING_ABOUT, _SWING_ABOUT)
+    return round(min(max(drawn, low), high), 3)
 
 
 def _parts(genre: Genre, plan: ComposePlan, draws: Draws) -> list[_Plan]:

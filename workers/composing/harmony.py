@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from schemas.genre import CHORD_TYPES, INVERSIONS, Genre
+from schemas.genre import CHORD_TYPES, INVERSIONS, Genre, progression_modes
 from schemas.score import Bar, Chord, Section
 from workers.composing.context import SongContext
 from workers.composing.draws import Stream
@@ -17,6 +17,8 @@ from workers.composing.theory import Key, Numeral, parse_numeral
 REGISTER: Final = (55, 72)
 _FALLBACK: Final = ("I", "IV", "V", "vi")
 _FALLBACK_MINOR: Final = ("i", "iv", "v", "VI")
+#: What a seventh chord that a progression asks for may be besides itself.
+_SPELT: Final = {"dom7": ("dom7", "9"), "m7": ("m7", "m9"), "maj7": ("maj7", "maj9")}
 
 
 def write_chords(song: SongContext) -> list[Chord]:
@@ -71,9 +73,10 @@ def _in_bar(bar: Bar, count: int) -> list[tuple[int, int]]:
 
 def _symbols(genre: Genre, key: Key, section: str, count: int, stream: Stream) -> list[str]:
     """Return the numerals of a section: a chain of the genre's matrix, or one of its progressions again and again."""
-    if genre.chord_matrix is not None:
-        return walk(genre.chord_matrix, count, stream)
+    matrix = genre.minor_chord_matrix if key.is_minor else genre.chord_matrix
     lines = [line for line in genre.progressions.get(section, []) if is_in(line, key)]
+    if matrix is not None and (not lines or stream.chance(genre.chain)):
+        return walk(matrix, count, stream)
     cycle = [word.strip() for word in stream.pick(lines).split(",")] if lines else []
     cycle = cycle or list(_FALLBACK_MINOR if key.is_minor else _FALLBACK)
     return [cycle[number % len(cycle)] for number in range(count)]
@@ -81,13 +84,8 @@ def _symbols(genre: Genre, key: Key, section: str, count: int, stream: Stream) -
 
 def is_in(progression: str, key: Key) -> bool:
     """Whether a progression is of the key's mode: it has a tonic chord with its third, or none at all."""
-    symbols = [word.strip() for word in progression.split(",")]
-    tonics = {_letters(symbol) for symbol in symbols} & {"I", "i"}
-    return not tonics or tonics == {"i" if key.is_minor else "I"}
-
-
-def _letters(symbol: str) -> str:
-    return "".join(letter for letter in symbol if letter in "IViv")
+    modes = progression_modes(progression)
+    return not modes or modes == {"minor" if key.is_minor else "major"}
 
 
 def _kind(numeral: Numeral, genre: Genre, stream: Stream) -> tuple[str, int]:
@@ -109,7 +107,9 @@ def _quality(numeral: Numeral, genre: Genre, stream: Stream) -> str:
     """
     allowed = set(CHORD_TYPES if genre.chord_filter is None else genre.chord_filter)
     named = numeral.plain not in ("maj", "min")  # the progression itself says which
-    fitting = [kind for kind in ((numeral.plain,) if named else numeral.types()) if kind in allowed]
+    fitting = [
+        kind for kind in (_SPELT.get(numeral.plain, (numeral.plain,)) if named else numeral.types()) if kind in allowed
+    ]
     weights: Mapping[str, float] = {kind: genre.chord_types.get(kind, 0.0) for kind in fitting}
     if any(weights.values()):
         return stream.choice(weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.score import PPQ, Meter
@@ -32,11 +33,12 @@ def bar_ticks(meter: Meter) -> int:
     return PPQ * 4 * meter[0] // meter[1]
 
 
-def beats_of(meter: Meter) -> list[Beat]:
+@lru_cache(maxsize=64)
+def beats_of(meter: Meter) -> tuple[Beat, ...]:
     """Return the beats of a bar; they fill it without a gap."""
     lengths = [group * _EIGHTH for group in _GROUPS.get(meter, ())] or [PPQ] * meter[0]
     starts = [sum(lengths[:number]) for number in range(len(lengths))]
-    return [Beat(*beat) for beat in zip(starts, lengths, strict=True)]
+    return tuple(Beat(*beat) for beat in zip(starts, lengths, strict=True))
 
 
 def is_compound(meter: Meter) -> bool:

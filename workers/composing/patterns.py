@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 from schemas.errors import PlanError
+from schemas.genre import HIT
 
-_HIT: Final = re.compile(r"^(\d{1,3})([!.]?)$")
 _MAX_KEY: Final = 127
 #: Velocity of a plain hit, an accent (`!`) and a ghost note (`.`).
 _VELOCITIES: Final = {"": 92, "!": 114, ".": 48}
@@ -45,7 +44,7 @@ def _hits(slot: int, entry: str, line: str) -> list[Hit]:
         return []
     hits = []
     for word in entry.split("+"):
-        found = _HIT.match(word.strip())
+        found = HIT.match(word.strip())
         if found is None or not 0 < int(found[1]) <= _MAX_KEY:
             raise PlanError(
                 f"drum pattern {line!r}: there is no drum {word.strip()!r}",

@@ -12,12 +12,19 @@ Span = tuple[int, int]
 
 
 def fitting(rhythms: Sequence[str], bar: Bar) -> list[str]:
-    """Return the rhythms that go with the meter of a bar: they divide it evenly, and every beat of it."""
+    """Return the rhythms that go with the meter of a bar: they divide it evenly, and every beat of it.
+
+    Those that begin with a meter, such as `3/4 x-.x-.`, are of that one only.
+    """
+    meter = "/".join(map(str, bar.meter))
+    named = [(rhythm.rpartition(" ")[0], rhythm.rpartition(" ")[2]) for rhythm in rhythms]
     beats = {beat.ticks for beat in beats_of(bar.meter)} | {beat.start for beat in beats_of(bar.meter)}
     return [
         rhythm
-        for rhythm in rhythms
-        if bar.ticks % len(rhythm) == 0 and all(ticks % (bar.ticks // len(rhythm)) == 0 for ticks in beats)
+        for of, rhythm in named
+        if of in ("", meter)
+        and bar.ticks % len(rhythm) == 0
+        and all(ticks % (bar.ticks // len(rhythm)) == 0 for ticks in beats)
     ]
 
 
@@ -38,3 +45,19 @@ def drawn(rhythms: Sequence[str], bar: Bar, stream: Stream, otherwise: Sequence[
     """Draw a rhythm that goes with a bar, and return what it strikes; where there is none, what is said instead."""
     possible = fitting(rhythms, bar)
     return spans(stream.pick(possible), bar) if possible else list(otherwise)
+
+
+def cut_at(struck: Sequence[Span], places: Sequence[int]) -> list[Span]:
+    """Strike anew at every place that lies inside something held."""
+    found: list[Span] = []
+    for start, end in struck:
+        edges = [start, *(place for place in places if start < place < end), end]
+        found += zip(edges[:-1], edges[1:], strict=True)
+    return found
+
+
+def joined(struck: Sequence[Span], more: Sequence[Span]) -> list[Span]:
+    """Return both in order of time; nothing lasts into what is struck next."""
+    together = sorted({*struck, *more})
+    ends = [*(start for start, _ in together[1:]), together[-1][1]] if together else []
+    return [(start, min(end, until)) for (start, end), until in zip(together, ends, strict=True)]

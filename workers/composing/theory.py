@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from schemas.errors import PlanError
-from schemas.genre import CHORD_TYPES
+from schemas.genre import CHORD_TYPES, KEY, MINOR_MODES, NUMERAL
 
 #: Semitones of the degrees above the tonic.
 MODES: Final[dict[str, tuple[int, ...]]] = {
@@ -24,8 +23,6 @@ _SHARPS: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B
 _FLATS: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 #: Signatures of the major keys by pitch class: sharps, negative for flats; of the two spellings of F sharp the sharps.
 _SIGNATURES: Final = {0: 0, 1: -5, 2: 2, 3: -3, 4: 4, 5: -1, 6: 6, 7: 1, 8: -4, 9: 3, 10: -2, 11: 5}
-_KEY: Final = re.compile(r"^([A-G])([#b]?)(m?)(?: ([a-z]+))?$")
-_NUMERAL: Final = re.compile(r"^([b#]?)(III|II|IV|I|VII|VI|V|iii|ii|iv|i|vii|vi|v)(o|°|ø|\+)?(.*)$")
 _DEGREES: Final = {"I": 0, "II": 1, "III": 2, "IV": 3, "V": 4, "VI": 5, "VII": 6}
 _LEADING_TONE: Final = 11
 _FIFTH_DEGREE: Final = 4
@@ -48,7 +45,7 @@ class Key:
     @property
     def is_minor(self) -> bool:
         """Whether its third is minor."""
-        return MODES[self.mode][2] == 3
+        return self.mode in MINOR_MODES
 
     @property
     def sharps(self) -> int:
@@ -79,7 +76,7 @@ def parse_key(word: str) -> Key:
     Raises:
         PlanError: it is none.
     """
-    found = _KEY.match(word.strip())
+    found = KEY.match(word.strip())
     mode = "" if found is None else found[4] or ("minor" if found[3] else "major")
     if found is None or mode not in MODES or (found[3] and found[4]):
         raise PlanError(
@@ -119,19 +116,20 @@ _SUFFIXES: Final = {
 def parse_numeral(symbol: str, key: Key) -> Numeral:
     """Read a Roman numeral in a key: `I`, `vi`, `viio`, `bVII`, `V7`, `ii7`, `iiø7`, `IVmaj7`, `Vsus4`.
 
-    Degrees are those of the key's mode. In minor modes a diminished `vii` stands on the leading tone, as it does in
+    Degrees are those of the key's mode; a flat lowers that of the major scale, so that `bVII` is one and the same chord in
+    all of them. In minor modes a diminished `vii` stands on the leading tone, as it does in
     harmonic minor.
 
     Raises:
         PlanError: it is none.
     """
-    found = _NUMERAL.match(symbol.strip())
+    found = NUMERAL.match(symbol.strip())
     if found is None:
         raise PlanError(f"there is no chord {symbol!r}", hint="Write Roman numerals such as I, vi, V7, viio or bVII")
     accidental, letters, sign, suffix = found.groups()
     degree = _DEGREES[letters.upper()]
     family, plain = _kind(symbol, letters, sign, suffix, degree)
-    offset = MODES[key.mode][degree] + {"": 0, "b": -1, "#": 1}[accidental]
+    offset = MODES["major"][degree] - 1 if accidental == "b" else MODES[key.mode][degree] + (accidental == "#")
     if key.is_minor and degree == _SEVENTH_DEGREE and family == "diminished" and not accidental:
         offset = _LEADING_TONE
     return Numeral(symbol.strip(), offset % 12, family, plain)
