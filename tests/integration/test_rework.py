@@ -127,7 +127,7 @@ def test_errors_are_one_line_with_what_to_do(made: Path, tmp_path: Path) -> None
         (("convert", made), 2, "--in-place"),
         (("convert", made, tmp_path / "out"), 2, "--format"),
         (("convert", made, tmp_path / "out", "--rate", 12345), 2, "16000"),
-        (("convert", tmp_path / "gone", tmp_path / "out", "--mono"), 1, "Name the folder of a dataset"),
+        (("convert", tmp_path / "gone", tmp_path / "out", "--mono"), 2, "Name the folder of a dataset"),
         (("submix", made, tmp_path / "bad.yaml"), 2, "used more than once (in A, B)"),
         (("submix", made, "band", "--track", "Track77777"), 2, "no track Track77777"),
     ):
