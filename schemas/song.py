@@ -130,6 +130,8 @@ class SongSpec(FarmModel):
     cluster: str = ""
     #: The part of the dataset that it goes into, such as `train`; None where the plan makes no such parts.
     split: str | None = None
+    #: Draws from each group of the instrument map that songs before it make, where the plan balances them.
+    places: dict[str, int] = {}
 
     @property
     def folder(self) -> str:

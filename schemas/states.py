@@ -112,6 +112,7 @@ class EventKind(StrEnum):
     REQUEUED = "requeued"
     SONG_FAILED = "song failed"
     EATEN = "eaten"  #: a person accepted a song without a stem
+    REPLACED = "replaced"  #: stems are played by another patch, since the one they had failed
     RECOGNISED = "recognised"  #: a song was found published, by a farm whose ledger is gone
     MENDED = "mended"  #: files of the store were found lost or damaged, and are made anew
     PURGED = "purged"  #: what an ended submission had left was removed
@@ -185,6 +186,7 @@ class FailureReason(StrEnum):
     SILENT_NOTES = "silent_notes"  #: some notes have no sample in the patch
     PRESET_SUBSTITUTED = "preset_substituted"  #: the soundfont lacks the bank or kit; its bank 0 or standard kit plays
     SILENT_BY_MIDI = "silent_by_midi"  #: volume, expression or velocity is zero wherever notes sound
+    INAUDIBLE = "inaudible"  #: volume, expression and velocity put every note below what an engine can sound
     # engine
     ENGINE_CRASH = "engine_crash"
     ENGINE_FAILED = "engine_failed"
@@ -253,7 +255,8 @@ SONG_MOVES: Final[dict[SongState, frozenset[SongState]]] = {
     #: To its end at once where it is found published already.
     SongState.SPLITTING: frozenset({SongState.DRAWING, SongState.DONE, SongState.FAILED, SongState.CANCELLED}),
     SongState.DRAWING: frozenset({SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),
-    SongState.RENDERING: frozenset({SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
+    #: Back to the draw where a patch failed and the plan wants another one.
+    SongState.RENDERING: frozenset({SongState.MIXING, SongState.DRAWING, SongState.FAILED, SongState.CANCELLED}),
     SongState.MIXING: frozenset({SongState.ANNOTATING, SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),
     SongState.ANNOTATING: frozenset({SongState.PUBLISHING, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
     SongState.PUBLISHING: frozenset({SongState.DONE, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
@@ -272,7 +275,8 @@ STEM_MOVES: Final[dict[StemState, frozenset[StemState]]] = {
     StemState.DONE: frozenset({StemState.READY}),
     #: The rest only when a person asks for a stem again, or accepts its song without the one that failed.
     StemState.DROPPED: frozenset({StemState.READY}),
-    StemState.FAILED: frozenset({StemState.DROPPED}),
+    #: The first where another patch plays it.
+    StemState.FAILED: frozenset({StemState.READY, StemState.DROPPED}),
     StemState.CANCELLED: frozenset({StemState.READY, StemState.DROPPED}),
 }
 

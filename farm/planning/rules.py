@@ -10,6 +10,7 @@ from schemas.gm import DRUM_PROGRAM
 from schemas.plan import DatasetPlan
 from schemas.song import PartFacts, SongFacts
 from schemas.states import RejectReason
+from schemas.words import counted
 
 
 class Rules:
@@ -62,8 +63,8 @@ class Rules:
         if song.duration_s > filters.max_duration_s:
             yield RejectReason.TOO_LONG, f"{song.duration_s:.1f} s, at most {filters.max_duration_s:g} s are wanted"
         if parts < filters.min_parts:
-            yield RejectReason.TOO_FEW_PARTS, f"{parts} parts, at least {filters.min_parts} are wanted"
+            yield RejectReason.TOO_FEW_PARTS, f"{counted(parts, 'part')}, at least {filters.min_parts} are wanted"
         if parts > filters.max_parts:
-            yield RejectReason.TOO_MANY_PARTS, f"{parts} parts, at most {filters.max_parts} are wanted"
+            yield RejectReason.TOO_MANY_PARTS, f"{counted(parts, 'part')}, at most {filters.max_parts} are wanted"
         if song.notes < filters.min_notes:
-            yield RejectReason.TOO_FEW_NOTES, f"{song.notes} notes, at least {filters.min_notes} are wanted"
+            yield RejectReason.TOO_FEW_NOTES, f"{counted(song.notes, 'note')}, at least {filters.min_notes} are wanted"
