@@ -38,6 +38,13 @@ class Settings(BaseSettings):
     home: Path = Path("~/.stemfarm")
     #: Folder of the hosts' logs, which `farm logs --lines` reads; left out, `logs` in FARM_HOME.
     log_dir: Path | None = None
+    #: Folder of fetched soundfonts and corpora, and of the registry of one's own; left out, `assets` in FARM_HOME.
+    assets: Path | None = None
+
+    @property
+    def asset_folder(self) -> Path:
+        """Where fetched soundfonts and corpora are, and the registry of one's own."""
+        return (self.assets or self.home / "assets").expanduser()
 
     @property
     def log_folder(self) -> Path:

@@ -6,7 +6,7 @@ full scale (dBFS) or loudness units (LUFS, ITU-R BS.1770-4); pitches are MIDI nu
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -20,6 +20,10 @@ from schemas.submix import Submix
 from schemas.whole import WholeMix
 
 Time = Annotated[float, Field(ge=0)]
+
+#: Findings of stems without audio, whose MIDI is published all the same: given up, and without a patch in the map.
+DROPPED: Final = "dropped"
+NO_PATCH: Final = "no_patch"
 
 
 class TempoChange(FarmModel):
@@ -100,6 +104,11 @@ class StemAnnotation(FarmModel):
     quality: StemQuality | None = None  #: measured of the render; only there where there is audio
     notes: Notes
 
+    @property
+    def is_played(self) -> bool:
+        """Whether its notes are part of the song as it sounds: false where it was given up or no patch plays it."""
+        return not {DROPPED, NO_PATCH} & set(self.findings)
+
     @model_serializer(mode="wrap")
     def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
@@ -114,7 +123,7 @@ class StemAnnotation(FarmModel):
 
 
 class MixAnnotation(FarmModel):
-    audio: str
+    audio: str | None  #: path in the track's folder; None where the plan publishes stems or MIDI alone
     peak_dbfs: float | None
     true_peak_dbtp: float | None  #: measured where the plan says `mix.peak: true`
     loudness_lufs: float | None

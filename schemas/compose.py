@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Annotated, Final
 
 from pydantic import Field, field_validator, model_validator
 
 from schemas.base import FarmModel
-from schemas.genre import Genre
+from schemas.genre import Genre, LayerSpec
+from schemas.pools import Pools, SoundfontChoice, checked_pools, pool_for
 
 #: Root of the sources of composed songs: no folder, and no name of one.
 COMPOSED: Final = "composed:"
@@ -43,6 +44,15 @@ class ComposePlan(FarmModel):
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
     #: Tries per song.
     tries: Annotated[int, Field(ge=1, le=100)] = 8
+    #: Soundfonts to draw from, by layer: names of known ones (`farm assets`), tags such as `piano`, paths relative to the
+    #: plan, or patches written out: `{melody: [GeneralUser_GS, fonts/violin.sf2], "*": [gm]}`. `*` is every layer that is
+    #: not named; there the tags of the genre's layers choose first. Left out, the plan's soundfont plays.
+    soundfonts: Pools = {}
+
+    @field_validator("soundfonts")
+    @classmethod
+    def _sound_pools(cls, value: Pools) -> Pools:
+        return checked_pools(value)
 
     @field_validator("genres")
     @classmethod
@@ -57,3 +67,35 @@ class ComposePlan(FarmModel):
         if self.first + self.count > 2**63:
             raise ValueError("the last index must be below 2^63")
         return self
+
+    @property
+    def soundfont_words(self) -> list[str]:
+        """Soundfonts that its pools name, sorted."""
+        return sorted({choice.soundfont for choice in self._choices()})
+
+    def pool(self, layer: str, genre: str) -> list[SoundfontChoice] | None:
+        """Return the soundfonts that may play a layer of a song of one of its genres; None where it has no pool."""
+        spec = self._layer(layer, genre)
+        return pool_for(self.soundfonts, layer, role="" if spec is None else spec.role, tags=spec.tags if spec else [])
+
+    def portable(self) -> ComposePlan:
+        """Return it with file names in place of the paths of this machine."""
+        pools: Pools = {
+            layer: [
+                choice.model_copy(update={"soundfont": PurePath(choice.soundfont).name})
+                if isinstance(choice, SoundfontChoice)
+                else choice
+                for choice in pool
+            ]
+            for layer, pool in self.soundfonts.items()
+        }
+        return self.model_copy(update={"soundfonts": pools})
+
+    def _choices(self) -> list[SoundfontChoice]:
+        return [choice for pool in self.soundfonts.values() for choice in pool if isinstance(choice, SoundfontChoice)]
+
+    def _layer(self, layer: str, genre: str) -> LayerSpec | None:
+        """Return a layer of the genre of that name, or of the only one."""
+        genres = [made for made in self.genres if isinstance(made, Genre)]
+        found = next((made for made in genres if made.name == genre or len(genres) == 1), None)
+        return None if found is None else found.layers.get(layer)

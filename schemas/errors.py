@@ -76,6 +76,12 @@ class AssetError(FarmError):
     reason = "missing_asset"
 
 
+class LicenceError(FarmError):
+    """A soundfont, a patch or a corpus whose licence the plan forbids."""
+
+    reason = "licence_forbidden"
+
+
 class MissingDependencyError(FarmError):
     """An optional library is not installed; the hint names the command that installs it."""
 

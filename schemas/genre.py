@@ -35,6 +35,8 @@ NUMERAL: Final = re.compile(r"^([b#]?)(III|II|IV|I|VII|VI|V|iii|ii|iv|i|vii|vi|v
 SUFFIXES: Final = ("", "7", "9", "maj7", "M7", "maj9", "add9", "sus2", "sus4", "5")
 #: One drum of a pattern: a General MIDI key, `!` accents it and `.` makes it a ghost note.
 HIT: Final = re.compile(r"^(\d{1,3})([!.]?)$")
+#: Keys in an octave: with fewer, a player could lack a note.
+OCTAVE: Final = 12
 _HIGHEST_KEY: Final = 127
 
 #: Ways of playing by role; the first where none is named.
@@ -79,15 +81,31 @@ class LayerSpec(FarmModel):
     probability: Probability = 1.0
     #: General MIDI programs to draw from; a drum layer's are kits.
     programs: dict[Annotated[int, Field(ge=0, le=127)], Weight] = {0: 1.0}
-    #: Soundfonts with one of these tags are drawn first; see `farm assets`.
+    #: Of the soundfonts for every layer (`compose.soundfonts`), those with one of these tags play it; see `farm assets`.
     tags: list[str] = []
     #: How it is played: of `STYLES[role]`.
     style: str = ""
     #: Rhythms of a bar to draw from, `x` strikes, `-` holds, `.` rests, dividing the bar evenly: `x--.x-..`, or of one
     #: meter only: `3/4 x-.x.x`. Those that do not go with a section's meter are left out there; of drums the patterns say it.
     rhythms: list[Annotated[str, Field(pattern=r"^((2|3|4|5)/4 |(6|7|12)/8 )?[x.][x.-]*$")]] = []
-    #: Lowest and highest key.
+    #: Lowest and highest key, an octave apart at least.
     key_range: tuple[int, int] | None = None
+
+    @field_validator("key_range")
+    @classmethod
+    def _an_octave(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 0 <= value[0] <= value[1] - (OCTAVE - 1) <= _HIGHEST_KEY - (OCTAVE - 1):
+            raise ValueError(
+                "keys lie between 0 and 127, and from the lowest to the highest there is an octave at least"
+            )
+        return value
+
+    @field_validator("programs")
+    @classmethod
+    def _some_program(cls, value: dict[int, float]) -> dict[int, float]:
+        if not any(value.values()):
+            raise ValueError("no program has a weight above 0")
+        return value
 
     @model_validator(mode="after")
     def _known_style(self) -> LayerSpec:
@@ -311,9 +329,28 @@ def check_pattern(line: str) -> None:
 
 
 def progression_modes(progression: str) -> set[str]:
-    """Return `major` or `minor`, after the tonic chords of a progression; both where it has both, and none without."""
-    symbols = ["".join(letter for letter in word if letter in "IViv") for word in progression.split(",")]
-    return {mode for mode, tonic in (("major", "I"), ("minor", "i")) if tonic in symbols}
+    """Return of which keys a progression is: `major`, `minor`, both where it has both tonics, none where nothing tells.
+
+    Its tonic chords say it; where it has none, chords that stand in one of the two only.
+    """
+    plain = [_degree(word) for word in progression.split(",")]
+    tonics = {mode for mode, tonic in (("major", "I"), ("minor", "i")) if tonic in plain}
+    if tonics:
+        return tonics
+    if _ONLY_MAJOR & set(plain):
+        return {"major"}
+    return {"minor"} if _ONLY_MINOR & set(plain) else set()
+
+
+#: Degrees with neither accidental nor sign that stand in major keys, and others that stand in minor ones.
+_ONLY_MAJOR: Final = frozenset({"ii", "iii", "vi", "IV", "II"})
+_ONLY_MINOR: Final = frozenset({"iio", "iiø", "ii°", "iv", "v", "III", "VI", "VII"})
+
+
+def _degree(symbol: str) -> str:
+    """Return degree and sign of a numeral without what is added; empty where it has an accidental."""
+    found = NUMERAL.match(symbol.strip())
+    return "" if found is None or found[1] else found[2] + (found[3] or "")
 
 
 def _known(value: dict[str, Any], known: tuple[str, ...], what: str) -> dict[str, Any]:

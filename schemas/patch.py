@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from schemas.assets import Credit
 from schemas.base import FarmModel, content_hash
 from schemas.instruments import MidiRules
 
@@ -49,11 +50,12 @@ class EngineFacts(FarmModel):
     version: str
     library: str
     soundfont: AssetRef  #: the plan's
-    soundfonts: dict[str, AssetRef] = {}  #: those that the plan's instrument map names, by the words of the map
+    soundfonts: dict[str, AssetRef] = {}  #: those that the plan's instrument map and pools name, by their words
+    credits: list[Credit] = []  #: whose soundfonts they are, by name; empty where an older farm looked
 
     @property
     def map_hashes(self) -> dict[str, str]:
-        """SHA-256 of the soundfonts that the instrument map names, by their names."""
+        """SHA-256 of the soundfonts that instrument map and pools name, by their names."""
         return {font.name: font.sha256 for font in sorted(self.soundfonts.values(), key=lambda font: font.name)}
 
 

@@ -6,12 +6,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from schemas.assets import Credit
 from schemas.band import Band
 from schemas.base import FarmModel, content_hash
 from schemas.compose import ComposePlan
 from schemas.convert import AudioForm
 from schemas.instruments import InstrumentMap, InstrumentPlan
+from schemas.licences import LicencePlan
 from schemas.patch import FluidSettings
+from schemas.pools import Pools
 from schemas.roles import MixRole, OtherMixPlan, check_roles
 from schemas.splits import OMITTED, SplitName
 from schemas.store import StoreAddress, checked_endpoint
@@ -31,7 +34,9 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "mix.roles",
     "mix.others",
     "output.submixes",
+    "output.parts",
     "compose",
+    "licences",
 )
 
 
@@ -158,6 +163,9 @@ class OutputPlan(FarmModel):
     rate_hz: Literal[16000, 22050, 32000, 44100, 48000, 88200, 96000] = 44100
     #: 1 is mono, 2 is stereo.
     channels: Literal[1, 2] = 2
+    #: What is published of a song beside its MIDI files and labels: `full` is mix and stems, `mix` and `stems` are one of
+    #: both, and with `midi` nothing is rendered at all.
+    parts: Literal["full", "mix", "stems", "midi"] = "full"
     #: Also write a JAMS file per song.
     jams: bool = False
     #: Submixes that every song gets: paths of recipe files in Slakh's form (relative to the plan), names of the farm's own,
@@ -181,6 +189,21 @@ class OutputPlan(FarmModel):
             if folders.count(recipe.folder) > 1:
                 raise ValueError(f"two recipes would have the folder {recipe.folder!r}")
         return recipes
+
+    @property
+    def has_mix(self) -> bool:
+        """Whether the mix is published."""
+        return self.parts in ("full", "mix")
+
+    @property
+    def has_stems(self) -> bool:
+        """Whether the stems' audio is published."""
+        return self.parts in ("full", "stems")
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether anything sounds."""
+        return self.parts != "midi"
 
     @property
     def form(self) -> AudioForm:
@@ -250,6 +273,9 @@ class DatasetPlan(FarmModel):
     #: A folder of MIDI (any depth), one file, or a text list of paths; relative to the plan's own folder. Left out where
     #: the songs are composed.
     source: str = ""
+    #: What the NOTICE says of the music: `{kind: midi, name: My songs, licence: CC0-1.0, author: Me}`. Left out, the corpus
+    #: that the source lies in, where the farm knows it (`farm assets`).
+    corpus: Credit | None = None
     #: Songs that are composed, in place of a source.
     compose: ComposePlan | None = None
     #: Seed of every draw; the same plan and seed give the same dataset.
@@ -263,6 +289,7 @@ class DatasetPlan(FarmModel):
     mix: MixPlan = MixPlan()
     output: OutputPlan = OutputPlan()
     splits: SplitsPlan = SplitsPlan()
+    licences: LicencePlan = LicencePlan()
     store: StorePlan = StorePlan()
     #: Longest decay after the last note, seconds.
     tail_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
@@ -292,6 +319,37 @@ class DatasetPlan(FarmModel):
         return self
 
     @model_validator(mode="after")
+    def _one_soundfont_for_song_and_stems(self) -> DatasetPlan:
+        if self.mix.made_of == "song" and self.pools:
+            raise ValueError(
+                "mix.made_of: song plays everything on one soundfont, and compose.soundfonts has the stems played by others: "
+                "leave the pools out, or let the mix be made of the stems"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_hold_what_is_asked(self) -> DatasetPlan:
+        parts = self.output.parts
+        asked = {
+            "output.submixes": bool(self.output.submixes),
+            "mix.others": bool(self.mix.others),
+            "mix.made_of: song": self.mix.made_of == "song",
+        }
+        for key in (key for key, is_asked in asked.items() if is_asked and parts != "full"):
+            raise ValueError(f"{key} needs both mix and stems, and output.parts: {parts} leaves some of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _lengths_pass_the_filters(self) -> DatasetPlan:
+        length_s = None if self.compose is None else self.compose.length_s
+        if length_s is not None and not self.filters.min_duration_s < length_s < self.filters.max_duration_s:
+            raise ValueError(
+                f"compose.length_s: songs of {length_s:g} s are not between filters.min_duration_s "
+                f"({self.filters.min_duration_s:g}) and filters.max_duration_s ({self.filters.max_duration_s:g})"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _roles_can_be_played(self) -> DatasetPlan:
         loaded = self.instruments.map if isinstance(self.instruments.map, InstrumentMap) else None
         groups = None if loaded is None else [group.name for group in loaded.groups]
@@ -300,12 +358,24 @@ class DatasetPlan(FarmModel):
 
     @model_validator(mode="after")
     def _other_patches_are_somewhere(self) -> DatasetPlan:
-        if self.on_failed_stem == "other_patch" and self.instruments.map is None:
+        if self.on_failed_stem == "other_patch" and self.instruments.map is None and not self.pools:
             raise ValueError(
                 "on_failed_stem: other_patch needs instruments.map, which says what other patches there are: name a map, "
                 "such as gm-lax, or let the song fail (fail_song) or go on without the stem (drop_stem)"
             )
         return self
+
+    @property
+    def pools(self) -> Pools:
+        """Pools of soundfonts by layer; none where songs are found and not composed."""
+        return {} if self.compose is None else self.compose.soundfonts
+
+    @property
+    def soundfont_words(self) -> list[str]:
+        """Soundfonts beside its own that it names, in its instrument map or its pools, sorted."""
+        made = self.instruments.loaded
+        mapped = [] if made is None else made.soundfonts
+        return sorted({*mapped, *([] if self.compose is None else self.compose.soundfont_words)})
 
     @property
     def plan_hash(self) -> str:
@@ -315,11 +385,13 @@ class DatasetPlan(FarmModel):
         a composer are made does not count either: each is the same in any range. A plan of an
         older farm keeps its hash: keys that came later count only where they differ from their default.
         """
-        values = self.model_dump(
+        compose = None if self.compose is None else self.compose.portable()
+        values = self.model_copy(update={"compose": compose}).model_dump(
             mode="json",
             exclude={
                 "name": True,
                 "source": True,
+                "corpus": True,
                 "store": True,
                 "keep_store": True,
                 "rerender_existing": True,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -41,3 +42,61 @@ class SongQuality(FarmModel):
     sounding_share: Share  #: of the notes of all stems
     onset_lag_s: float | None  #: the longest of its stems
     flatness: float | None  #: the highest of its pitched stems
+
+
+#: Of the formula of `AudioScore`; raised when audio would get other scores.
+SCORE_VERSION: Final = 1
+
+
+class AudioScore(FarmModel):
+    """How far audio sounds like music that was played: 0 is none, and what is well made lies above 0.6.
+
+    It is no taste. It falls where sound stops, clips or is pushed off its zero, where noise lies over it, where its tones
+    are of no key or of one key only for a moment, and where sounds swell instead of being struck.
+    """
+
+    version: int  #: of the formula
+    score: Share  #: of all that follows
+    tempo: Share  #: how clear a pulse is
+    harmony: Share  #: how far all moments share the tones of one key
+    rhythm: Share  #: how far sounds begin at once and die away slowly
+    noise: Share  #: 1 without any noise floor
+    spectrum: Share  #: 1 where the power lies where instruments have it
+    labels: Share | None = None  #: how well sounds begin where the labels have notes; None without labels
+    clipping_share: Share  #: of the samples, in flat runs at the peak
+    dc_offset: Share  #: largest mean of a channel, relative to its RMS
+    silence_share: Share  #: of the time, below -60 dB of the RMS
+    gaps_per_s: Annotated[float, Field(ge=0)]  #: how often sound stops dead, in less than 20 ms
+    crest_db: float | None  #: peak over RMS; None for silence
+
+
+class Flaw(StrEnum):
+    """Why a composed song was thrown away and written anew."""
+
+    EMPTY_LAYER = "empty_layer"  #: a layer plays no note in the whole song
+    STUCK_MELODY = "stuck_melody"  #: most of the melody's notes are one and the same
+    WIDE_MELODY = "wide_melody"  #: its highest note lies more than three octaves above its lowest
+    NOTE_OUTSIDE = "note_outside"  #: a note begins before the song or reaches beyond it
+    SAME_KEY_TWICE = "same_key_twice"  #: a key is struck while it sounds
+    LOW_SCORE = "low_score"  #: the plan asks for more
+
+
+class SymbolicScore(FarmModel):
+    """How well a composed song is made, before it is played: the mean of what its melody is measured by."""
+
+    score: Share  #: 0 where a flaw but the last was found
+    key: Share  #: correlation with the profile of the best key, from -1 to 1 put on 0 to 1
+    scale: Share  #: notes of the song's own scale
+    steps: Share  #: intervals of a whole tone at most
+    variety: Share  #: entropy of three notes in a row, relative to the most that there could be
+    texture: Share  #: how little the keys in order can be compressed
+    chords: Share  #: its time on notes of the chord that sounds
+    flaws: list[Flaw]
+
+
+class Rejection(FarmModel):
+    """One try at a song that was thrown away."""
+
+    attempt: Annotated[int, Field(ge=0)]
+    flaws: list[Flaw]
+    score: Share

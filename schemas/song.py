@@ -100,6 +100,7 @@ class SplitResult(FarmModel):
     parts: list[Part]
     duration_s: float  #: end of the last note of the song, seconds
     warnings: dict[str, int] = {}  #: named finding -> count, such as `hanging_notes`, `sysex_ignored`
+    genre: str = ""  #: of a composed song: what it was written from
 
 
 def whole_song(song_hash: str, split: SplitResult) -> Part:

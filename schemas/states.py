@@ -215,6 +215,7 @@ class FailureReason(StrEnum):
     STEM_FAILED = "stem_failed"
     TASK_FAILED = "task_failed"
     # submission
+    LICENCE_FORBIDDEN = "licence_forbidden"  #: a soundfont, a patch or the music is under a licence that the plan forbids
     NO_SONGS = "no_songs"  #: no file of the source became a song
     SONGS_FAILED = "songs_failed"  #: finished, but some accepted songs are not published
 
@@ -254,7 +255,8 @@ SONG_MOVES: Final[dict[SongState, frozenset[SongState]]] = {
     SongState.PLANNED: frozenset({SongState.SPLITTING, SongState.FAILED, SongState.CANCELLED}),
     #: To its end at once where it is found published already.
     SongState.SPLITTING: frozenset({SongState.DRAWING, SongState.DONE, SongState.FAILED, SongState.CANCELLED}),
-    SongState.DRAWING: frozenset({SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),
+    #: Past the renders where the plan publishes MIDI alone.
+    SongState.DRAWING: frozenset({SongState.RENDERING, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
     #: Back to the draw where a patch failed and the plan wants another one.
     SongState.RENDERING: frozenset({SongState.MIXING, SongState.DRAWING, SongState.FAILED, SongState.CANCELLED}),
     SongState.MIXING: frozenset({SongState.ANNOTATING, SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),

@@ -47,6 +47,8 @@ class WorkerSettings(BaseSettings):
     cache: Path | None = None
     #: What these copies may take, GB.
     cache_gb: Annotated[float, Field(gt=0)] = 8.0
+    #: Folder of fetched soundfonts and corpora, and of the registry of one's own; left out, `assets` in FARM_HOME.
+    assets: Path | None = None
 
     @property
     def host_name(self) -> str:
@@ -62,6 +64,11 @@ class WorkerSettings(BaseSettings):
     def cache_folder(self) -> Path:
         """Where the copies of what an object store holds are."""
         return (self.cache or self.home / "cache").expanduser()
+
+    @property
+    def asset_folder(self) -> Path:
+        """Where fetched soundfonts are, and the registry of one's own."""
+        return (self.assets or self.home / "assets").expanduser()
 
     @property
     def spool_folder(self) -> Path:

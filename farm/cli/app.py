@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli.commands import commands
+from farm.cli.composing import genres
 from farm.cli.making import making
 from farm.cli.options import MAKE, PANELS, SERVE, WATCH, Json, Slots
 from farm.cli.tools import tools
@@ -290,6 +291,8 @@ def schema(
 app.registered_commands += commands.registered_commands + making.registered_commands + tools.registered_commands
 # The groups of `farm --help` stand in the order in which a newcomer needs them.
 app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))
+
+app.add_typer(genres, rich_help_panel=MAKE)
 
 
 def run_app(arguments: list[str] | None = None) -> int:

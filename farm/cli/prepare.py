@@ -28,6 +28,7 @@ class Asked:
     out: Path
     overrides: Mapping[str, Any]
     preset: str | None = None
+    values: Mapping[str, Any] | None = None  #: a plan that needs no source; the source counts for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ def _check_soundfont(path: Path, hint: str) -> None:
 def _plan(asked: Asked) -> DatasetPlan:
     base = {} if asked.preset is None else plan_preset(asked.preset).values
     source = asked.source
+    if asked.values is not None:
+        return with_split_file(build_plan({**base, **asked.values}, asked.overrides))
     if is_plan(source):
         return with_split_file(load_plan(source, asked.overrides, base=base))
     name = source.expanduser().resolve().stem or "dataset"

@@ -75,6 +75,7 @@ def _report(ledger: Ledger, status: SubmissionStatus, *, wall_s: float, fresh: b
     return {
         "submission": status.submission_id,
         "out": str(out),
+        "parts": ledger.submission(status.submission_id).plan.output.parts,
         "state": status.state.value,
         "error": status.error,
         "did_anything": fresh,

@@ -85,12 +85,7 @@ def summary(report: Mapping[str, Any]) -> None:
     console.print(
         f"[bold]{songs['published']}[/bold] of {counted(songs['accepted'], 'song')} published{failed}", highlight=False
     )
-    speed = (
-        f", {report['times_real_time']:,.0f} × real time in {report['wall_s']:.1f} s" if report["did_anything"] else ""
-    )
-    console.print(
-        f"{counted(report['stems'], 'stem')}, {report['stem_audio_s']:,.0f} s of stem audio{speed}", highlight=False
-    )
+    console.print(_made(report), highlight=False)
     if not report["did_anything"]:
         console.print("nothing to do: the dataset was finished before")
     for title in ("rejected", "warnings"):
@@ -103,13 +98,23 @@ def summary(report: Mapping[str, Any]) -> None:
         name = f"{failure['kind']} {failure['name']}: {failure['reason']}"
         console.print(f"[red]{escape(name)}[/red] {escape(failure['detail'])}", highlight=False)
     out = escape(_near(Path(report["out"])))
-    if not songs["published"]:
+    if not report["songs"]["published"]:
         console.print(f"every file and song, with its reason: farm failures {out}", highlight=False, soft_wrap=True)
         return
     tracks = "*/Track*" if any(Path(report["out"]).glob("[a-z]*/Track*")) else "Track*"  # in the folders of splits
-    console.print(f"listen: {out}/{tracks}/mix.*   check: farm verify {out}", highlight=False, soft_wrap=True)
+    heard = {"stems": "listen: {}/stems/*", "midi": "look: {}/all_stems.mid"}.get(report["parts"], "listen: {}/mix.*")
+    console.print(f"{heard.format(f'{out}/{tracks}')}   check: farm verify {out}", highlight=False, soft_wrap=True)
     if report["rejected"]:
         console.print(f"every rejected file: farm failures {out}", highlight=False, soft_wrap=True)
+
+
+def _made(report: Mapping[str, Any]) -> str:
+    if report["parts"] == "midi":
+        return "no audio: MIDI files and labels" + (f", in {report['wall_s']:.1f} s" if report["did_anything"] else "")
+    speed = (
+        f", {report['times_real_time']:,.0f} × real time in {report['wall_s']:.1f} s" if report["did_anything"] else ""
+    )
+    return f"{counted(report['stems'], 'stem')}, {report['stem_audio_s']:,.0f} s of stem audio{speed}"
 
 
 def _near(path: Path) -> str:

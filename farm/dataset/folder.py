@@ -19,7 +19,7 @@ _CLAIM = "plan.json"
 #: Where songs go that were published before everything was made again, and have not come again.
 REPLACED = "replaced"
 #: Keys of a plan that change nothing in its dataset.
-_ELSEWHERE = frozenset({"name", "source", "keep_store", "rerender_existing", "store.url", "store.endpoint"})
+_ELSEWHERE = frozenset({"name", "source", "keep_store", "rerender_existing", "store.url", "store.endpoint", "corpus"})
 
 
 def farm_folder(out: Path) -> Path:
@@ -100,9 +100,11 @@ def _differing(one: dict[str, object], two: dict[str, object], prefix: str = "")
     keys = []
     for key, value in one.items():
         other = two.get(key)
+        if prefix + key in _ELSEWHERE:
+            continue
         if isinstance(value, dict) and isinstance(other, dict):
             keys.extend(_differing(value, other, f"{prefix}{key}."))
-        elif value != other and prefix + key not in _ELSEWHERE:
+        elif value != other:
             keys.append(prefix + key)
     return keys
 

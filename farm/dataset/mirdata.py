@@ -113,8 +113,8 @@ class _Song(NamedTuple):
                 f"{place / ANNOTATION} is missing or cannot be read", hint=f"`farm verify {folder}` says what is wrong"
             ) from error
         shared = {"metadata": _entry(folder, place / SLAKH_PATHS.sign)}
-        whole = {
-            "mix": _entry(folder, place / song.mix.audio),
+        whole: dict[str, Entry] = {
+            "mix": [None, None] if song.mix.audio is None else _entry(folder, place / song.mix.audio),
             "midi": _entry(folder, place / SLAKH_PATHS.source_midi),
             **shared,
         }

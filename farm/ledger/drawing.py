@@ -15,7 +15,7 @@ from farm.ledger.drawn import DrawnStem
 from farm.ledger.models import PATCH_HELD, LoadKeyRow, PatchRow, SongRow, StemRow
 from farm.ledger.moves import check_move
 from farm.ledger.replacing import fail_without_another, replace
-from farm.ledger.songs import SongHead, fail_song, lock_songs
+from farm.ledger.songs import SongHead, fail_song, lock_songs, move_alike
 from farm.ledger.tx import Subject, Tx, chunks
 from schemas.base import content_hash
 from schemas.patch import Patch
@@ -64,6 +64,13 @@ def _change_stems(tx: Tx, drawn: Sequence[tuple[SongHead, Sequence[DrawnStem]]])
             replace(tx, song, stems, {name: (patch.id, patch.load_key) for name, patch in known.items()})
         else:
             fail_without_another(tx, song)
+
+
+def leave_unrendered(tx: Tx, song_ids: Sequence[int]) -> int:
+    """Bring split songs of which nothing is rendered to their mix; returns how many there were."""
+    waiting = [song for song in lock_songs(tx, song_ids).values() if song.state is SongState.DRAWING]
+    move_alike(tx, waiting, SongState.DRAWING, SongState.MIXING)
+    return len(waiting)
 
 
 def _put_stems(tx: Tx, drawn: Sequence[tuple[SongHead, Sequence[DrawnStem]]]) -> None:

@@ -230,6 +230,10 @@ class Ledger(Operating, Working, Keeping):
         """
         return self._db.write(lambda tx: drawing.draw(tx, drawn)) if drawn else 0
 
+    def leave_unrendered(self, song_ids: Sequence[int]) -> int:
+        """Bring split songs of which the plan wants no audio to their mix, without stems; returns how many waited."""
+        return self._db.write(lambda tx: drawing.leave_unrendered(tx, song_ids)) if song_ids else 0
+
     def finish_submission(self, submission_id: int) -> SubmissionState:
         """End a submission whose songs have all ended and whose manifest is written; returns its state."""
         return self._db.write(lambda tx: submissions.finish(tx, submission_id))

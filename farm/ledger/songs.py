@@ -112,16 +112,16 @@ def stems_ended(tx: Tx, ended: Sequence[tuple[SongHead, int]]) -> None:
         rows = tx.conn.execute(select(StemRow.song_id, StemRow.state).where(*mine).distinct())
         found = {(row.song_id, row.state) for row in rows}
         again = [song for song in whole if (song.id, StemState.FAILED) in found]
-        _move_alike(tx, again, SongState.RENDERING, SongState.DRAWING)
+        move_alike(tx, again, SongState.RENDERING, SongState.DRAWING)
         rest = [song for song in whole if (song.id, StemState.FAILED) not in found]
         rendered = [song for song in rest if (song.id, StemState.DONE) in found]
-        _move_alike(tx, rendered, SongState.RENDERING, SongState.MIXING)
+        move_alike(tx, rendered, SongState.RENDERING, SongState.MIXING)
         for song in rest:
             if song not in rendered:
                 fail_song(tx, song, FailureReason.STEM_FAILED, "every stem was dropped")
 
 
-def _move_alike(tx: Tx, songs: Sequence[SongHead], old: SongState, new: SongState) -> None:
+def move_alike(tx: Tx, songs: Sequence[SongHead], old: SongState, new: SongState) -> None:
     """Bring songs that are in one state to another, whose task, if any, is put for each, in few statements."""
     check_move(SONG_MOVES, old, new, "a song")
     ids = {song.id: song.submission_id for song in songs}

@@ -12,7 +12,7 @@ from farm.planning.rules import Rules
 from farm.planning.sieve import ScannedFile, Sieve
 from schemas.base import draw
 from schemas.compose import number_of
-from schemas.plan import DatasetPlan
+from schemas.plan import DatasetPlan, DuplicatePlan
 from schemas.song import SongSpec
 from schemas.states import RejectReason
 from schemas.words import counted
@@ -47,10 +47,13 @@ def select_songs(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Selection:
 def select_by_steps(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Iterator[Selection | None]:
     """Do the same, some thousand files at each step; yields None after each but the last."""
     clusters: dict[str, str] = {}
-    for found in clusters_by_steps([song for _, _, song in facts]):
-        clusters = found or clusters
-        yield None
-    rules, sieve, rejected = Rules(plan), Sieve(plan.duplicates, clusters), []
+    if plan.compose is not None:  # what is written anew is no version of anything, whatever it is like
+        clusters = {song.song_hash: song.song_hash for _, _, song in facts}
+    else:
+        for found in clusters_by_steps([song for _, _, song in facts]):
+            clusters = found or clusters
+            yield None
+    rules, sieve, rejected = Rules(plan), Sieve(_likeness(plan), clusters), []
     for some in _steps(sorted(facts, key=lambda file: file[1])):
         for file in some:
             broken = rules.broken(file[2]) or sieve.refused(file)
@@ -78,6 +81,11 @@ def select_by_steps(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Iterator
         yield None
     paths = {file_id: path for file_id, path, _ in facts}
     yield Selection(chosen, sorted(rejected + over, key=lambda file: paths[file.file_id]))
+
+
+def _likeness(plan: DatasetPlan) -> DuplicatePlan:
+    """Return which kinds of likeness are refused: none among composed songs, of which any range is as in a whole run."""
+    return plan.duplicates if plan.compose is None else DuplicatePlan(notes="keep", versions="keep")
 
 
 def _track(plan: DatasetPlan, rank: int, file: ScannedFile) -> int:

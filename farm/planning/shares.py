@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -51,6 +51,12 @@ def share_out(seed: int, ratios: Mapping[str, float], sizes: Mapping[str, int]) 
         over[source] -= moved
         over[target] += moved
     return found
+
+
+def homes(seed: int, ratios: Mapping[str, float], clusters: Iterable[str]) -> dict[str, str]:
+    """Return the home of every cluster: the ratios are met on average, and no cluster ever makes room for another."""
+    shares = _shares(ratios)
+    return {cluster: _home(shares, draw(seed, cluster, _PURPOSE)) for cluster in clusters}
 
 
 def wanted(ratios: Mapping[str, float], songs: int) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -12,11 +12,15 @@ from pydantic import ValidationError
 
 from farm.ledger.records import ChosenSong, RejectedFile
 from farm.planning.select import Selection
-from farm.planning.shares import share_out
+from farm.planning.shares import homes, share_out
 from schemas.errors import PlanError
 from schemas.plan import DatasetPlan
 from schemas.splits import OMITTED, ORIGINAL, SplitFile, slakh_original
 from schemas.states import RejectReason
+
+
+#: From seed, ratios and the size of every cluster to the split of each.
+Share = Callable[[int, Mapping[str, float], Mapping[str, int]], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,10 @@ def place_songs(plan: DatasetPlan, selection: Selection) -> Selection:
     songs = [
         Placed(song.spec.name, song.spec.song_hash, song.spec.source, song.spec.cluster) for song in selection.chosen
     ]
-    places = place(plan.seed, splits.ratios, songs, named=splits.songs, by_cluster=splits.by == "cluster")
+    places = place(
+        plan.seed, splits.ratios, songs, named=splits.songs, by_cluster=splits.by == "cluster",
+        share=share_out if plan.compose is None else homes,  # of composed songs, any range is as in a whole run
+    )  # fmt: skip
     kept: list[ChosenSong] = []
     rejected = list(selection.rejected)
     for song in selection.chosen:
@@ -95,7 +102,13 @@ def place_songs(plan: DatasetPlan, selection: Selection) -> Selection:
 
 
 def place(
-    seed: int, ratios: Mapping[str, float], songs: Sequence[Placed], *, named: Mapping[str, str], by_cluster: bool
+    seed: int,
+    ratios: Mapping[str, float],
+    songs: Sequence[Placed],
+    *,
+    named: Mapping[str, str],
+    by_cluster: bool,
+    share: Share = share_out,
 ) -> dict[str, str]:
     """Return the split of each track; a track that is neither named nor shared out by ratios is left out.
 
@@ -105,6 +118,7 @@ def place(
         songs: all of them.
         named: name of a song -> its split or `omitted`; the other songs of its cluster follow it into a split.
         by_cluster: keep clusters whole, else share out song by song.
+        share: how clusters are shared out.
     """
     group = {song.track: (song.cluster or song.song_hash) if by_cluster else song.song_hash for song in songs}
     places = {song.track: found for song in songs if (found := _named(song, named)) is not None}
@@ -113,7 +127,7 @@ def place(
     places |= {track: leaders[group[track]] for track in free if group[track] in leaders}
     if ratios:
         rest = Counter(group[track] for track in free if group[track] not in leaders)
-        shared = share_out(seed, ratios, rest)
+        shared = share(seed, ratios, rest)
         places |= {track: shared[group[track]] for track in free if track not in places}
     return places
 

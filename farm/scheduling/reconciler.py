@@ -219,7 +219,11 @@ class Reconciler:
         facts = _facts(submission)
         count = 0
         while songs := self._ledger.undrawn_songs(submission_id, DRAWN_TOGETHER):
-            count += self._ledger.draw_songs([(song.song_id, _drawn(submission.plan, facts, song)) for song in songs])
+            if submission.plan.output.is_rendered:
+                drawn = [(song.song_id, _drawn(submission.plan, facts, song)) for song in songs]
+                count += self._ledger.draw_songs(drawn)
+            else:
+                count += self._ledger.leave_unrendered([song.song_id for song in songs])
             if len(songs) < DRAWN_TOGETHER or time.monotonic() > self._pieces_until:
                 break
         return count

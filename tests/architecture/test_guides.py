@@ -82,8 +82,12 @@ def test_commands_and_their_options_exist(page: Path) -> None:
             if name not in known:
                 wrong.append(f"farm {name}")
                 continue
+            inside = [known[name], *getattr(known[name], "commands", {}).values()]
             options = {
-                option for parameter in known[name].params for option in (*parameter.opts, *parameter.secondary_opts)
+                option
+                for command in inside
+                for parameter in command.params
+                for option in (*parameter.opts, *parameter.secondary_opts)
             }
             wrong += [
                 f"farm {name} {option}"
@@ -110,7 +114,8 @@ def test_environment_variables_exist(page: Path) -> None:
 def test_examples_of_plans_are_plans(page: Path) -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for block in blocks:
-        assert build_plan(yaml.safe_load(block)).source
+        plan = build_plan(yaml.safe_load(block))
+        assert plan.source or plan.compose
 
 
 def test_the_plan_reference_is_what_the_schema_says(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas import DISTRIBUTION
-from schemas.annotation import MixAnnotation, Notes, Provenance, SongAnnotation, StemAnnotation
+from schemas.annotation import DROPPED, NO_PATCH, MixAnnotation, Notes, Provenance, SongAnnotation, StemAnnotation
 from schemas.compose import number_of
 from schemas.dataset import SLAKH_PATHS, MixResult, StemRecord, TrackPaths
 from schemas.errors import AnnotationError
@@ -31,9 +31,6 @@ from workers.midi.rules import played_midi, sounding_key, sounding_midi
 
 #: FluidSynth starts every event at a multiple of this many frames.
 TIMING_GRID_FRAMES: Final = 64
-#: Findings of stems without audio, whose MIDI is published all the same: given up, and without a patch in the map.
-DROPPED: Final = "dropped"
-NO_PATCH: Final = "no_patch"
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def annotate_song(
         downbeats_s=time.downbeats_s,
         stems=annotated,
         mix=MixAnnotation(
-            audio=paths.mix_audio(plan.output.format),
+            audio=paths.mix_audio(plan.output.format) if plan.output.has_mix else None,
             peak_dbfs=mix.peak_dbfs,
             true_peak_dbtp=mix.true_peak_dbtp,
             loudness_lufs=mix.loudness_lufs,
@@ -152,8 +149,8 @@ def _stem(
     paths: TrackPaths,
     duration_s: float,
 ) -> StemAnnotation:
-    part, result = stem.part, stem.result
-    notes = _notes(stem, duration_s, TIMING_GRID_FRAMES / mix.rate_hz)
+    part, result, unrendered = stem.part, stem.result, not plan.output.is_rendered
+    notes = _notes(stem, duration_s, TIMING_GRID_FRAMES / mix.rate_hz, unrendered=unrendered)
     if len(notes.pitch) != part.notes:
         raise AnnotationError(f"{part.name} has {counted(part.notes, 'note')}, and its MIDI file {len(notes.pitch)}")
     return StemAnnotation(
@@ -171,14 +168,14 @@ def _stem(
         preset_program=None if result is None else result.engine.preset_program,
         **_of_the_patch(stem.patch),
         replaces=[Replaced(**{name: getattr(old, name) for name in Replaced.model_fields}) for old in stem.replaced],
-        silent=record is None or record.silent,
+        silent=not unrendered if record is None else record.silent,
         loudness_lufs=None if record is None else record.loudness_lufs,
         published_loudness_lufs=None if record is None else record.published_loudness_lufs,
         gain_db=0.0 if record is None else record.gain_db,
         peak_dbfs=None if record is None else record.peak_dbfs,
         **({} if record is None else _of_the_role(record)),
         active_regions=[] if result is None else _regions(_sounding_regions(record, result), duration_s),
-        findings=_findings(stem),
+        findings=[] if unrendered else _findings(stem),
         quality=None if result is None else stem_quality(result),
         notes=notes,
     )
@@ -227,7 +224,7 @@ def _sounds_elsewhere(stem: RenderedStem) -> bool:
     return patch is not None and played_midi(stem.midi, patch.rules) != _sounding(stem)
 
 
-def _notes(stem: RenderedStem, duration_s: float, grid_s: float) -> Notes:
+def _notes(stem: RenderedStem, duration_s: float, grid_s: float, *, unrendered: bool) -> Notes:
     result, octaves = stem.result, 0 if stem.patch is None else stem.patch.octave_offset
     silent = () if result is None else result.engine.silent_notes
     return stem_notes(
@@ -235,7 +232,7 @@ def _notes(stem: RenderedStem, duration_s: float, grid_s: float) -> Notes:
         duration_s=duration_s,
         grid_s=grid_s,
         silent_notes=[(onset_s, sounding_key(key, octaves)) for onset_s, key in silent],
-        sounding=result is not None,
+        sounding=unrendered or result is not None,
     )
 
 

@@ -34,9 +34,11 @@ def _section(song: SongContext, section: Section, layer: str) -> list[ScoreNote]
         for count, (start, end) in enumerate(_spans(song, bar, layer, song.draws.stream("rhythm", *purpose))):
             chord = song.chord_at(start)
             pitch_class = _pitch_class(song, spec.style or "roots", start, end, count, walking)
-            last = _near(pitch_class, last, low, high, octave=spec.style == "octaves" and count % 2 == 1)
+            is_octave = spec.style == "octaves" and count % 2 == 1 and start != chord.start
+            key = _near(pitch_class, last, low, high, octave=is_octave)
+            last = last if is_octave else key
             velocity = _VELOCITY if start == chord.start else _VELOCITY - 8
-            notes.append(ScoreNote(start, min(end, chord.end), last, velocity))
+            notes.append(ScoreNote(start, min(end, chord.end), key, velocity))
     return notes
 
 

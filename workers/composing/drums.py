@@ -1,4 +1,7 @@
-"""The drummer: a pattern for each section, a fill at its end, and a crash where the next one begins."""
+"""The drummers: a pattern for each section, a fill at its end, and a crash where the next one begins.
+
+The first drum layer of a song plays the kit; others, such as congas, play only what the genre writes for them.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,22 @@ from typing import Final
 from schemas.score import Bar, ScoreNote, Section
 from workers.composing.context import SongContext
 from workers.composing.draws import Stream
-from workers.composing.meters import beats_of
+from workers.composing.meters import Beat, beats_of
 from workers.composing.patterns import Pattern, fits, parse_pattern
 
 _KICK: Final = 36
 _SNARE: Final = 38
 _HAT: Final = 42
 _CRASH: Final = 49
+_MARACAS: Final = 70
+#: From the highest tom to the lowest.
+_TOMS: Final = (50, 47, 45, 43)
 _CRASH_VELOCITY: Final = 104
 _PLAIN: Final = 92
-#: Share of the plain hits that fall out of a varied bar.
+#: Share of the ghost notes that fall out of a varied bar.
 _DROPPED: Final = 0.12
+#: How often a section that comes again has another pattern, times the genre's variation.
+_ANOTHER: Final = 0.5
 
 
 def write(song: SongContext, layer: str) -> list[ScoreNote]:
@@ -27,25 +35,45 @@ def write(song: SongContext, layer: str) -> list[ScoreNote]:
 
 def _section(song: SongContext, section: Section, layer: str) -> list[ScoreNote]:
     bars = song.bars_of(section)
-    stream = song.draws.stream("drums", layer, section.name)
-    beat, roll = (_drawn(song, layer, name, bars[0], stream) for name in (section.name, f"{section.name}_roll"))
+    beat, roll = _patterns(song, section, layer, bars[0])
     notes: list[ScoreNote] = []
     for number, bar in enumerate(bars):
-        is_fill = roll is not None and number == len(bars) - 1 and len(bars) > 1
-        pattern = roll if is_fill and roll is not None else beat or _plain(bar)
+        is_fill = number == len(bars) - 1 and len(bars) > 1
         varied = song.draws.stream("drum variation", layer, section.name, *song.variant(section, number))
+        pattern = roll if is_fill else beat
         notes += _played(pattern, bar, varied, drop=_DROPPED if number % 2 and not is_fill else 0.0)
-    if _crashes(song, section):
+    if layer == song.first_of("beat") and _crashes(song, section):
         first = bars[0]
         notes.append(ScoreNote(first.start, first.start + first.ticks // 2, _CRASH, _CRASH_VELOCITY))
+    if section.end == song.end and notes:  # the last stroke rings to the end of the song
+        last = max(note.start for note in notes)
+        notes = [note._replace(end=song.end) if note.start == last else note for note in notes]
     return sorted(_without_repeats(notes))
+
+
+def _patterns(song: SongContext, section: Section, layer: str, bar: Bar) -> tuple[Pattern, Pattern]:
+    """Return what a section is played with, and what its last bar is."""
+    stream = song.draws.stream("drums", layer, section.name)
+    again = song.draws.stream("drums again", layer, section.name, section.occurrence)
+    if section.occurrence > 1 and again.chance(_ANOTHER * song.genre.variation):
+        stream = again
+    beat, roll = (_drawn(song, layer, name, bar, stream) for name in (section.name, f"{section.name}_roll"))
+    if layer != song.first_of("beat"):
+        beat = beat or _shaken(bar)
+        return beat, roll or beat
+    beat = beat or _plain(bar)
+    if roll is None:
+        roll = _ending(bar) if section.end == song.end else _fill(beat, bar)
+    return beat, roll
 
 
 def _drawn(song: SongContext, layer: str, name: str, bar: Bar, stream: Stream) -> Pattern | None:
     """Draw a pattern of a section that goes with its meter, the layer's own first; None where there is none."""
     numerator, denominator = bar.meter
     table = song.genre.patterns.get(f"{numerator}/{denominator}", {})
-    lines = table.get(f"{layer}/{name}") or table.get(name, [])
+    lines = table.get(f"{layer}/{name}", [])
+    if not lines and layer == song.first_of("beat"):
+        lines = table.get(name, [])
     possible = [pattern for pattern in map(parse_pattern, lines) if fits(pattern, bar.ticks, numerator)]
     return stream.pick(possible) if possible else None
 
@@ -53,13 +81,44 @@ def _drawn(song: SongContext, layer: str, name: str, bar: Bar, stream: Stream) -
 def _plain(bar: Bar) -> Pattern:
     """Return the simplest beat of a meter: the kick on one, the snare half-way, the hi-hat on every beat."""
     beats = beats_of(bar.meter)
-    slot = min(beat.ticks for beat in beats) if len({beat.ticks for beat in beats}) == 1 else beats[0].ticks // 2
     middle = beats[len(beats) // 2].start
-    entries = []
-    for start in range(0, bar.ticks, slot):
-        on_beat = any(beat.start == start for beat in beats)
-        drums = [_KICK] if start == 0 else [_SNARE] if start == middle else []
-        entries.append("+".join(map(str, [*drums, *([_HAT] if on_beat else [])])) or "0")
+    drums = {beat.start: [_HAT] for beat in beats}
+    drums[0].append(_KICK)
+    drums[middle].append(_SNARE)
+    return _every(_slot(beats), bar, drums)
+
+
+def _shaken(bar: Bar) -> Pattern:
+    """Return maracas on every place of a bar, as percussion plays them where nothing is written for it."""
+    slot = _slot(beats_of(bar.meter))
+    return _every(slot, bar, {start: [_MARACAS] for start in range(0, bar.ticks, slot)})
+
+
+def _slot(beats: tuple[Beat, ...]) -> int:
+    """Return the longest time that divides every beat: half a beat, or a third where beats divide by three."""
+    lengths = {beat.ticks for beat in beats}
+    return min(lengths) // 2 if len(lengths) > 1 or min(lengths) % 3 or min(lengths) % 2 == 0 else min(lengths) // 3
+
+
+def _fill(beat: Pattern, bar: Bar) -> Pattern:
+    """Return the first half of a beat, and then snare and toms to the end of the bar."""
+    half = next(start for start in (one.start for one in beats_of(bar.meter)) if 2 * start >= bar.ticks)
+    slot = bar.ticks // beat.slots
+    drums = {number * slot: [hit.key for hit in beat.hits if hit.slot == number] for number in range(half // slot)}
+    step = _slot(beats_of(bar.meter)) // 2
+    places = range(half, bar.ticks, step)
+    for count, start in enumerate(places):
+        drums[start] = [_SNARE if count < 2 else _TOMS[min(count * len(_TOMS) // len(places), len(_TOMS) - 1)]]
+    return _every(step, bar, drums)
+
+
+def _ending(bar: Bar) -> Pattern:
+    """Return kick and crash on one, and nothing after them."""
+    return _every(bar.ticks, bar, {0: [_KICK, _CRASH]})
+
+
+def _every(slot: int, bar: Bar, drums: dict[int, list[int]]) -> Pattern:
+    entries = ("+".join(map(str, drums.get(start, []))) or "0" for start in range(0, bar.ticks, slot))
     return parse_pattern(", ".join(entries))
 
 

@@ -105,6 +105,7 @@ def _to_length(parts: list[_Plan], genre: Genre, plan: ComposePlan, tempo_bpm: f
     """
     length_s = plan.length_s or 0.0
     wanted = length_s * tempo_bpm / 60
+    parts = _again(parts, wanted)
     while True:
         factor = wanted / sum(part.quarters for part in parts)
         scaled = [_Plan(part.name, part.meter, max(1, round(part.bars * factor))) for part in parts]
@@ -125,6 +126,15 @@ def _to_length(parts: list[_Plan], genre: Genre, plan: ComposePlan, tempo_bpm: f
                 hint="Ask for a longer song, or give the genre a wider range of tempos",
             )
     return scaled, tempo
+
+
+def _again(parts: list[_Plan], wanted: float) -> list[_Plan]:
+    """Repeat what stands between first and last section while the form is less than half as long as is wanted."""
+    body = parts[1:-1] or parts[:1]
+    quarters = sum(part.quarters for part in body)
+    missing = wanted - sum(part.quarters for part in parts)
+    times = round(missing / quarters) if missing > sum(part.quarters for part in parts) else 0
+    return [*parts[:-1], *body * times, *parts[-1:]]
 
 
 def _adjusted(parts: list[_Plan], wanted: float) -> list[_Plan]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.score import Layer, Score
+from schemas.score import Layer, Score, ScoreNote
 from workers.composing.base import Brief, Composer
 from workers.composing.context import SongContext
 from workers.composing.draws import Draws
@@ -33,13 +33,37 @@ class GenreComposer(Composer):
             bars=song.bars,
             sections=song.sections,
             chords=song.chords,
-            layers=[_layer(song, name) for name in song.layers],
+            layers=_layers(song),
             end=song.end,
         )
 
 
-def _layer(song: SongContext, name: str) -> Layer:
-    spec = song.layers[name]
-    program = song.draws.stream("program", name).choice(spec.programs)
-    notes = groove(play(song, name), song, name)
-    return Layer(name=name, role=spec.role, program=program, is_drum=spec.role == "beat", notes=notes)
+def _layers(song: SongContext) -> list[Layer]:
+    """Return what every layer plays; of drum layers that strike one key at one time the first does it."""
+    layers: list[Layer] = []
+    for name, spec in song.layers.items():
+        is_drum = spec.role == "beat"
+        notes = groove(play(song, name), song, name)
+        if is_drum:
+            notes = _apart(notes, [layer for layer in layers if layer.is_drum])
+        layers.append(Layer(name=name, role=spec.role, program=_program(song, name), is_drum=is_drum, notes=notes))
+    return layers
+
+
+def _program(song: SongContext, name: str) -> int:
+    """Draw a layer's program; all drums of a song share a channel, hence the kit of its first drum layer."""
+    owner = song.first_of("beat") if song.layers[name].role == "beat" else None
+    return song.draws.stream("program", owner or name).choice(song.layers[owner or name].programs)
+
+
+def _apart(notes: list[ScoreNote], others: list[Layer]) -> list[ScoreNote]:
+    """Leave out what another drum layer sounds at the same time with the same key: they share a channel."""
+    taken: dict[int, list[ScoreNote]] = {}
+    for layer in others:
+        for note in layer.notes:
+            taken.setdefault(note.key, []).append(note)
+    return [
+        note
+        for note in notes
+        if not any(other.start < note.end and note.start < other.end for other in taken.get(note.key, []))
+    ]

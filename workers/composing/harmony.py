@@ -31,12 +31,13 @@ def write_chords(song: SongContext) -> list[Chord]:
 
 def _of_section(song: SongContext, section: Section, before: Sequence[int]) -> list[Chord]:
     genre, draws = song.genre, song.draws
-    bars = song.bars_of(section)
-    spans = _spans(bars, draws.stream("harmonic rhythm", section.name).choice(genre.harmonic_rhythm))
+    bars, is_last = song.bars_of(section), section.end == song.end
+    per_bar = draws.stream("harmonic rhythm", section.name).choice(genre.harmonic_rhythm)
+    spans = _spans(bars[:-1], per_bar) + _spans(bars[-1:], 1.0) if is_last else _spans(bars, per_bar)
     symbols = _symbols(genre, song.key, section.name, len(spans), draws.stream("chords", section.name))
-    is_last = section.end == song.end
     if is_last:
-        symbols = [*symbols[:-1], "i" if song.key.is_minor else "I"]
+        ending = [_before_the_end(genre, song.key, draws.stream("cadence")), tonic(song.key)]
+        symbols = [*symbols[:-2], *ending][-len(spans) :]
     kinds = draws.stream("chord types", section.name)
     chosen: dict[str, tuple[str, int]] = {}
     chords: list[Chord] = []
@@ -45,6 +46,7 @@ def _of_section(song: SongContext, section: Section, before: Sequence[int]) -> l
         if symbol not in chosen:
             chosen[symbol] = _kind(numeral, genre, kinds)
         quality, inversion = chosen[symbol]
+        inversion = 0 if end == song.end else inversion
         root = (song.key.tonic + numeral.offset) % 12
         keys = voiced(root, quality, inversion, before, _register(genre))
         chords.append(
@@ -80,6 +82,32 @@ def _symbols(genre: Genre, key: Key, section: str, count: int, stream: Stream) -
     cycle = [word.strip() for word in stream.pick(lines).split(",")] if lines else []
     cycle = cycle or list(_FALLBACK_MINOR if key.is_minor else _FALLBACK)
     return [cycle[number % len(cycle)] for number in range(count)]
+
+
+def tonic(key: Key) -> str:
+    """Return the numeral on which songs of a key end."""
+    return "i" if key.is_minor else "I"
+
+
+def _before_the_end(genre: Genre, key: Key, stream: Stream) -> str:
+    """Draw the last chord but one: what goes to the tonic in the genre's own chains and progressions, else its dominant."""
+    goal = tonic(key)
+    matrix = genre.minor_chord_matrix if key.is_minor else genre.chord_matrix
+    weights: dict[str, float] = {}
+    for row, after in () if matrix is None else sorted(matrix.transitions.items()):
+        before = row.split(",")[-1].strip()
+        weights[before] = weights.get(before, 0.0) + after.get(goal, 0.0) / (sum(after.values()) or 1.0)
+    for line in [line for name in sorted(genre.progressions) for line in genre.progressions[name] if is_in(line, key)]:
+        cycle = [word.strip() for word in line.split(",")]
+        for before, now in zip([cycle[-1], *cycle[:-1]], cycle, strict=True):
+            if now == goal:
+                weights[before] = weights.get(before, 0.0) + 1.0
+    leading = {symbol: weight for symbol, weight in weights.items() if weight > 0 and not _is_tonic(symbol)}
+    return stream.choice(leading) if leading else "V"
+
+
+def _is_tonic(symbol: str) -> bool:
+    return "".join(letter for letter in symbol if letter in "IViv") in ("I", "i") and symbol[:1] not in "b#"
 
 
 def is_in(progression: str, key: Key) -> bool:

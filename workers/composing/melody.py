@@ -6,6 +6,7 @@ from typing import Final
 
 from schemas.genre import CHORD_TYPES
 from schemas.score import PPQ, Bar, Chord, ScoreNote, Section
+from workers.composing import counter
 from workers.composing.context import SongContext
 from workers.composing.draws import Stream
 from workers.composing.markov import walk
@@ -31,28 +32,55 @@ _LEAP: Final = 9
 
 
 def write(song: SongContext, layer: str) -> list[ScoreNote]:
-    """Return the notes of a melody layer."""
+    """Return the notes of a melody layer: the first of a song leads, the others answer it where both play."""
+    lead = song.first_of("melody")
+    answered = (
+        [] if lead is None or lead == layer else [note for s in song.sections_of(lead) for note in _led(song, s, lead)]
+    )
     notes: list[ScoreNote] = []
     for section in song.sections_of(layer):
-        notes += _section(song, section, layer, notes[-1].key if notes else None)
+        if lead is not None and lead != layer and lead in section.layers:
+            notes += counter.answer(song, section, layer, answered)
+        else:
+            notes += _led(song, section, layer)
     return notes
 
 
-def _section(song: SongContext, section: Section, layer: str, last: int | None) -> list[ScoreNote]:
+def _led(song: SongContext, section: Section, layer: str) -> list[ScoreNote]:
     low, high = song.layers[layer].key_range or RANGE
-    key = (low + high) // 2 if last is None else last
-    bars, chords = song.bars_of(section), song.chords_of(section)
+    key = (low + high) // 2
+    bars = song.bars_of(section)
     degrees = _degrees(song, section, layer)
     notes: list[ScoreNote] = []
     for number, bar in enumerate(bars):
-        for start, end in _rhythm(song, section, layer, bar, number, is_last=number == len(bars) - 1):
-            chord = next(chord for chord in reversed(chords) if chord.start <= start)
+        struck = _rhythm(song, section, layer, bar, number, is_last=number == len(bars) - 1)
+        for place, (start, end) in enumerate(struck):
+            chord = song.chord_at(start)
             stream = song.draws.stream("melody", layer, section.name, *song.variant(section, number), start - bar.start)
             wanted = degrees[len(notes) % len(degrees)] if degrees else None
             on_beat = any(start == beat for beat, _ in song.beats_of(bar))
-            key = _next(key, _classes(song, chord, stream, wanted, on_beat=on_beat), low, high, stream)
-            notes.append(ScoreNote(start, end, key, _VELOCITY if on_beat else _VELOCITY - 10))
+            classes = _classes(song, chord, stream, wanted, on_beat=on_beat)
+            if song.is_last(bar) and place == len(struck) - 1:
+                classes, end = {chord.root}, bar.end
+            key = _next(key, classes, low, high, stream)
+            notes.append(ScoreNote(start, _until(song, start, end, key), key, _VELOCITY if on_beat else _VELOCITY - 10))
     return notes
+
+
+def _until(song: SongContext, start: int, end: int, key: int) -> int:
+    """Return where a note ends: before a chord that it does not belong to."""
+    after = song.chord_at(start).end
+    while after < end:
+        chord = song.chord_at(after)
+        if key % 12 not in tones(chord):
+            return after
+        after = chord.end
+    return end
+
+
+def tones(chord: Chord) -> set[int]:
+    """Return the pitch classes of a chord."""
+    return {(chord.root + step) % 12 for step in CHORD_TYPES[chord.quality]}
 
 
 def _degrees(song: SongContext, section: Section, layer: str) -> list[int]:
@@ -73,7 +101,7 @@ def _rhythm(song: SongContext, section: Section, layer: str, bar: Bar, number: i
     struck = [span for span in struck if not stream.chance(song.genre.rests)] or struck[:1]
     if place == _PHRASE - 1 or is_last:
         half = bar.start + bar.ticks // 2
-        before = [span for span in struck if span[0] < half] or struck[:1]
+        before = [span for span in struck if span[0] < half] or [(bar.start, half)]
         struck = [*before[:-1], (before[-1][0], max(before[-1][1], bar.start + bar.ticks * 3 // 4))]
     return struck
 
@@ -81,9 +109,9 @@ def _rhythm(song: SongContext, section: Section, layer: str, bar: Bar, number: i
 def _free(style: str, bar: Bar, stream: Stream) -> list[Span]:
     """Draw note after note until the bar is full."""
     lengths = _COMPOUND if is_compound(bar.meter) else _LENGTHS[style]
-    found, at, end = [], bar.start, bar.start + bar.ticks
-    while at < end:
-        until = min(end, at + stream.choice(lengths) * _EIGHTH)
+    found, at = [], bar.start
+    while at < bar.end:
+        until = min(bar.end, at + stream.choice(lengths) * _EIGHTH)
         found.append((at, until))
         at = until
     return found
@@ -91,12 +119,12 @@ def _free(style: str, bar: Bar, stream: Stream) -> list[Span]:
 
 def _classes(song: SongContext, chord: Chord, stream: Stream, wanted: int | None, *, on_beat: bool) -> set[int]:
     """Return the pitch classes that a note may have: of the chord on a beat, of the scale between."""
-    tones = {(chord.root + step) % 12 for step in CHORD_TYPES[chord.quality]}
-    if wanted is not None and (not on_beat or wanted in tones):
+    of_chord = tones(chord)
+    if wanted is not None and (not on_beat or wanted in of_chord):
         return {wanted}
     if on_beat or not stream.chance(_PASSING):
-        return tones
-    return set(song.key.scale) | tones
+        return of_chord
+    return set(song.key.scale) | of_chord
 
 
 def _next(key: int, classes: set[int], low: int, high: int, stream: Stream) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from schemas.score import Bar
 from workers.composing.draws import Stream
-from workers.composing.meters import beats_of
+from workers.composing.meters import beats_of, is_compound
 
 Span = tuple[int, int]
 
@@ -14,7 +15,8 @@ Span = tuple[int, int]
 def fitting(rhythms: Sequence[str], bar: Bar) -> list[str]:
     """Return the rhythms that go with the meter of a bar: they divide it evenly, and every beat of it.
 
-    Those that begin with a meter, such as `3/4 x-.x-.`, are of that one only.
+    Those that begin with a meter, such as `3/4 x-.x-.`, are of that one only. Beats that divide by three are struck whole
+    or in threes.
     """
     meter = "/".join(map(str, bar.meter))
     named = [(rhythm.rpartition(" ")[0], rhythm.rpartition(" ")[2]) for rhythm in rhythms]
@@ -25,7 +27,13 @@ def fitting(rhythms: Sequence[str], bar: Bar) -> list[str]:
         if of in ("", meter)
         and bar.ticks % len(rhythm) == 0
         and all(ticks % (bar.ticks // len(rhythm)) == 0 for ticks in beats)
+        and (not is_compound(bar.meter) or _places(rhythm, bar) in (1, 3, 6, 12))
     ]
+
+
+def _places(rhythm: str, bar: Bar) -> int:
+    """Return into how many places a rhythm divides a beat."""
+    return len(rhythm) // len(beats_of(bar.meter))
 
 
 def spans(rhythm: str, bar: Bar) -> list[Span]:
@@ -52,7 +60,7 @@ def cut_at(struck: Sequence[Span], places: Sequence[int]) -> list[Span]:
     found: list[Span] = []
     for start, end in struck:
         edges = [start, *(place for place in places if start < place < end), end]
-        found += zip(edges[:-1], edges[1:], strict=True)
+        found += itertools.pairwise(edges)
     return found
 
 

@@ -10,8 +10,18 @@ import numpy as np
 from schemas.score import PPQ, Layer, Score
 from workers.composing.theory import parse_key
 from workers.midi.model import (
-    DRUM_CHANNEL, EVENT, KEY_SIGNATURE, MARKER, NOTE_OFF, NOTE_ON, PROGRAM, SET_TEMPO, TIME_SIGNATURE, TRACK_NAME,
-    Events, Meta,
+    DRUM_CHANNEL,
+    EVENT,
+    KEY_SIGNATURE,
+    MARKER,
+    NOTE_OFF,
+    NOTE_ON,
+    PROGRAM,
+    SET_TEMPO,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+    Events,
+    Meta,
 )  # fmt: skip
 from workers.midi.smf import file_bytes, track_chunk
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
-
-from schemas.base import FarmModel
+from schemas.assets import UNKNOWN, Asset, Credit, Registry
 from schemas.errors import AssetError
 from schemas.patch import AssetRef
+from schemas.registry import known_soundfont, places, read_registry
+from workers.config import WorkerSettings
 
 #: Bytes of a RIFF header with its form type (SoundFont 2.04, section 4).
 _HEADER_BYTES: Final = 12
@@ -21,40 +20,20 @@ _HEADER_BYTES: Final = 12
 _SUFFIXES: Final = frozenset({".sf2", ".sf3"})
 
 
-class _KnownFont(FarmModel):
-    name: str
-    files: list[str]
-    licence: str
-    author: str
-    sha256: list[str]
-
-
-class _Folders(FarmModel):
-    search: list[str]
-    packages: list[str]
-
-
-class _Catalogue(FarmModel):
-    """The file `presets/soundfonts.toml`."""
-
-    fonts: list[_KnownFont] = Field(alias="soundfont")
-    folders: _Folders
-
-
 def default_soundfont() -> Path:
-    """Return the soundfont to use when a plan names none: the best that is installed, see `presets/soundfonts.toml`.
+    """Return the soundfont to use when a plan names none: the best that is installed, see `presets/assets.toml`.
 
     Raises:
         AssetError: none of them is installed.
     """
     catalogue = read_catalogue()
-    for font in catalogue.fonts:
+    for font in catalogue.soundfont:
         for path in _places(catalogue, font):
             return path
     raise AssetError(
         "no soundfont was found",
-        hint="Install one with `pip install pretty_midi` (no root) or `apt install fluid-soundfont-gm`, "
-        "or name one in the plan (engine: soundfont) or with --soundfont",
+        hint="Install one with `pip install pretty_midi` (no root), `farm assets fetch FluidR3_GM` or "
+        "`apt install fluid-soundfont-gm`, or name one in the plan (engine: soundfont) or with --soundfont",
     )
 
 
@@ -67,15 +46,16 @@ def find_soundfont(word: str) -> Path:
     if "/" in word or Path(word).suffix.lower() in _SUFFIXES:
         return Path(word).expanduser()
     catalogue = read_catalogue()
-    for font in catalogue.fonts:
+    for font in catalogue.soundfont:
         if font.name.lower() == word.lower():
             for path in _places(catalogue, font):
                 return path
             raise AssetError(
                 f"the soundfont {font.name} is not installed",
-                hint=f"Put {font.files[0]} into one of {', '.join(catalogue.folders.search)}, or name its path",
+                hint=f"`farm assets fetch {font.name}`, or put {font.files[0]} into one of "
+                f"{', '.join(catalogue.folders.search)}, or name its path",
             )
-    known = ", ".join(font.name for font in catalogue.fonts)
+    known = ", ".join(font.name for font in catalogue.soundfont)
     raise AssetError(f"no soundfont is known as {word}", hint=f"Known are {known}; or name the path of a file")
 
 
@@ -87,12 +67,12 @@ def describe(path: Path) -> AssetRef:
     """
     check_soundfont(path)
     sha256 = _hash(path)
-    known = _known(path, sha256)
+    known = known_soundfont(read_catalogue(), path.name, sha256)
     return AssetRef(
         name=path.stem,
         sha256=sha256,
         size_bytes=path.stat().st_size,
-        licence=known.licence if known else "unknown",
+        licence=known.licence if known else UNKNOWN,
         path=str(path.resolve()),
     )
 
@@ -106,7 +86,7 @@ def locate(asset: AssetRef) -> Path:
     if _is(Path(asset.path), asset):
         return Path(asset.path)
     catalogue = read_catalogue()
-    for font in catalogue.fonts:
+    for font in catalogue.soundfont:
         for path in _places(catalogue, font):
             if _is(path, asset):
                 return path
@@ -138,44 +118,25 @@ def check_soundfont(path: Path) -> None:
         )
 
 
-@functools.cache
-def read_catalogue() -> _Catalogue:
-    """Return what `presets/soundfonts.toml` says.
+def read_catalogue() -> Registry:
+    """Return the assets that are known here: the farm's and this host's own.
 
     Raises:
-        AssetError: the file is missing from the installation.
+        AssetError: a registry is missing or cannot be read.
     """
-    import tomllib
-
-    root = Path(__file__).resolve().parents[2]
-    places = (root / "presets" / "soundfonts.toml", root / "farm" / "_presets" / "soundfonts.toml")
-    for place in places:
-        if place.is_file():
-            return _Catalogue.model_validate(tomllib.loads(place.read_text("utf-8")))
-    raise AssetError(
-        "the list of known soundfonts is missing from the installation (presets/soundfonts.toml)",
-        hint="Install stemfarm again",
-    )
+    return read_registry(WorkerSettings().asset_folder)
 
 
-def _places(catalogue: _Catalogue, font: _KnownFont) -> Iterator[Path]:
-    """Yield the places where a known soundfont is installed."""
-    folders = [Path(folder).expanduser() for folder in catalogue.folders.search]
-    for package in catalogue.folders.packages:
-        spec = find_spec(package)
-        if spec is not None and spec.origin is not None:
-            folders.append(Path(spec.origin).parent)
-    for name in font.files:
-        for folder in folders:
-            if (folder / name).is_file():
-                yield folder / name
+def credit(asset: AssetRef) -> Credit:
+    """Return what a NOTICE says of a soundfont."""
+    known = known_soundfont(read_catalogue(), Path(asset.path).name, asset.sha256)
+    if known is None:
+        return Credit(kind="soundfont", name=asset.name, licence=asset.licence, sha256=asset.sha256)
+    return known.credit(asset.sha256).model_copy(update={"name": asset.name})
 
 
-def _known(path: Path, sha256: str) -> _KnownFont | None:
-    fonts = read_catalogue().fonts
-    by_hash = (font for font in fonts if sha256 in font.sha256)
-    by_name = (font for font in fonts if path.name in font.files)
-    return next(by_hash, None) or next(by_name, None)
+def _places(catalogue: Registry, font: Asset) -> Iterator[Path]:
+    return places(catalogue, font, WorkerSettings().asset_folder)
 
 
 def _is(path: Path, asset: AssetRef) -> bool:

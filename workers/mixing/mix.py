@@ -124,6 +124,21 @@ def mix_song(
     )
 
 
+def unrendered(output: OutputPlan, *, duration_s: float) -> MixResult:
+    """Return the mix of a song of which no audio is wanted: its length, and nothing that sounds."""
+    return MixResult(
+        frames=_on_grid(duration_s * output.rate_hz),
+        rate_hz=output.rate_hz,
+        channels=output.channels,
+        stems=[],
+        common_gain_db=0.0,
+        peak_dbfs=None,
+        true_peak_dbtp=None,
+        loudness_lufs=None,
+        files=[],
+    )
+
+
 def _on_grid(frames: float) -> int:
     """Round up to a multiple of `GRID_FRAMES`."""
     return math.ceil(frames / GRID_FRAMES) * GRID_FRAMES
@@ -155,7 +170,7 @@ def _record(
         regions = active_regions(hop_peaks, frames=stem.reader.frames, rate_hz=output.rate_hz)
     return StemRecord(
         name=stem.name,
-        audio=paths.stem_audio(stem.name, output.format),
+        audio=paths.stem_audio(stem.name, output.format) if output.has_stems else None,
         silent=loudness_lufs is None,
         gain_db=gain_db,
         loudness_lufs=loudness_lufs,

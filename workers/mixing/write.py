@@ -79,18 +79,21 @@ def write_files(
     The bytes are the same with any number of `threads`, which share the stems: rounding, encoding and hashing are C.
     `gains` are linear; `true_peak_floor` is a level that the mix is known to reach, which saves work; None leaves the
     true peak unmeasured. `whole` is a render of the whole song and its gain: it becomes the mix, and not the stems' sum.
-    Other mixes are the exact sum of the stems as they have them, whether these are published or not.
+    Other mixes are the exact sum of the stems as they have them, whether these are published or not. What `output.parts`
+    leaves out is measured all the same.
     """
-    relative = [*(paths.stem_audio(stem.name, output.format) for stem in stems), paths.mix_audio(output.format)]
-    relative += [group.path for group in groups]
+    of_stems = [paths.stem_audio(stem.name, output.format) for stem in stems] if output.has_stems else []
+    of_mix = [paths.mix_audio(output.format)] if output.has_mix else []
+    relative = [*of_stems, *of_mix, *(group.path for group in groups)]
     with ExitStack() as stack:
         writers = [stack.enter_context(_open(folder / path, output, frames)) for path in relative]
+        by_path: dict[str, AudioWriter] = dict(zip(relative, writers, strict=True))
         lanes = [
-            _lane(stem.reader, gain, writer, output.bits)
-            for stem, gain, writer in zip(stems, gains, writers, strict=False)
+            _lane(stem.reader, gain, by_path[path] if path else None, output.bits)
+            for stem, gain, path in zip(stems, gains, of_stems or [""] * len(stems), strict=True)
         ]
-        mix = _MixLane(writers[len(stems)], output, true_peak_floor=true_peak_floor)
-        sums = [_MixLane(writer, output, true_peak_floor=None) for writer in writers[len(stems) + 1 :]]
+        mix = _MixLane(by_path[of_mix[0]] if of_mix else None, output, true_peak_floor=true_peak_floor)
+        sums = [_MixLane(by_path[group.path], output, true_peak_floor=None) for group in groups]
         beside = [_OtherMix(stems, other, output, partial(_opened, stack, folder, output, frames)) for other in others]
         other = None if whole is None else _WholeLane(whole[0].reader, whole[1], output)
         each = stack.enter_context(ThreadPoolExecutor(threads)).map if threads > 1 else map
@@ -258,7 +261,7 @@ class _WholeLane(_StemLane):
 class _MixLane:
     """The sum of all stems on its way into the published mix, and its meters."""
 
-    def __init__(self, writer: AudioWriter, output: OutputPlan, *, true_peak_floor: float | None) -> None:
+    def __init__(self, writer: AudioWriter | None, output: OutputPlan, *, true_peak_floor: float | None) -> None:
         self._writer = writer
         self._bits = output.bits
         self._scale = np.float32(1.0 if output.bits == 32 else 2.0 ** (1 - output.bits))
@@ -288,7 +291,8 @@ class _MixLane:
     def _pass(self, frames: int) -> None:
         """Write silence."""
         if frames:
-            self._writer.silence(frames)
+            if self._writer is not None:
+                self._writer.silence(frames)
             self._loudness.silence(frames)
             if self._true_peak is not None:
                 self._true_peak.silence()
@@ -306,11 +310,10 @@ class _MixLane:
         """Write a block; its level is float32 of at most 24 significant bits, hence exact for integers."""
         level = self._level[: len(total)]
         np.copyto(level, total, casting="unsafe")
+        if self._writer is not None:
+            self._writer.write(level if self._bits == 32 else total)
         if self._bits < 32:
-            self._writer.write(total)
             np.multiply(level, self._scale, out=level)
-        else:
-            self._writer.write(level)
         self._peak = max(self._peak, float(level.max()), -float(level.min()))
         self._loudness.write(level)
         if self._true_peak is not None:

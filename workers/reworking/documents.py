@@ -79,9 +79,12 @@ def converted_annotation(
             }
         return old.model_copy(update=update)
 
-    mix = {"audio": moved[song.mix.audio], **figures(song.mix.audio)}
+    mix: dict[str, Any] = {}
     if measured:
         mix["common_gain_db"] = round(song.mix.common_gain_db + conversion.gain_db, 4)
+    if song.mix.audio is not None:
+        mix |= {"audio": moved[song.mix.audio], **figures(song.mix.audio)}
+    if song.mix.audio is not None and measured:
         true_peak = sounds[moved[song.mix.audio]].true_peak
         mix["true_peak_dbtp"] = None if true_peak is None else decibels(true_peak)
         mix["whole"] = None if song.mix.whole is None else _whole(track, song.mix.whole, conversion, new)
@@ -148,7 +151,8 @@ def _audio_of(song: SongAnnotation) -> list[str]:
     mixes = [
         file for mix in song.mixes for file in (mix.audio, *(stem.audio for stem in mix.stems)) if file is not None
     ]
-    return [song.mix.audio, *(stem.audio for stem in song.stems if stem.audio is not None), *groups, *mixes]
+    own = [song.mix.audio, *(stem.audio for stem in song.stems)]
+    return [*(file for file in own if file is not None), *groups, *mixes]
 
 
 def _follow(metadata: dict[str, Any], song: SongAnnotation) -> None:

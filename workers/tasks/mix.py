@@ -11,7 +11,7 @@ from schemas.states import FailureReason
 from schemas.submix import SubmixRecipe
 from workers.annotating.song import kind_of, mixing_values_of
 from workers.config import WorkerSettings
-from workers.mixing.mix import StemInput, mix_song
+from workers.mixing.mix import StemInput, mix_song, unrendered
 from workers.mixing.others import orders_of, stands_of
 from workers.mixing.submix import Partition
 from workers.store import Store, open_store
@@ -22,6 +22,11 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     """Mix one song; stems whose files are lost or damaged are rendered anew first."""
     work = ledger.song_for(task)
     store = open_store(work.store_root, settings)
+    if not work.plan.output.is_rendered:
+        with staged(work, task):
+            pass  # what is written about the song goes there
+        ledger.complete_mix(task, unrendered(work.plan.output, duration_s=_duration_s(work)))
+        return
     if work.plan.mix.made_of == "song" and (work.whole is None or not work.stems):
         lacks = (
             "every stem was dropped"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from farm.ledger import Ledger, TaskRef
+from schemas.annotation import NO_PATCH
 from schemas.instruments import InstrumentPlan
 from schemas.song import SplitResult
 from schemas.states import FailureReason
-from workers.annotating.song import NO_PATCH
 from workers.config import WorkerSettings
 from workers.midi.split import split_song
 from workers.publishing.recognise import recognise

@@ -22,9 +22,12 @@ _NO_PATCH = "no_patch"
 
 
 def check_instruments(track: TrackCheck, song: SongAnnotation) -> None:
-    """Check what the plan's instrument map promises of a track's stems; a plan without a map promises nothing."""
+    """Check what the plan's instrument map promises of a track's stems.
+
+    A plan without a map promises nothing, nor does one of which nothing is rendered.
+    """
     instruments = track.plan.instruments
-    if instruments.loaded is None:
+    if instruments.loaded is None or not track.plan.output.is_rendered:
         return
     for stem in song.stems:
         for message in _broken_promises(instruments, stem):

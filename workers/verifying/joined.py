@@ -29,12 +29,12 @@ def check_all_stems(track: TrackCheck, song: SongAnnotation) -> None:
     except MidiError as error:
         track.add(file, Code.NOTES_DIFFER, f"no MIDI file: {error.message}")
         return
-    stems = [stem for stem in song.stems if stem.audio is not None]
+    stems = [stem for stem in song.stems if stem.is_played]
     if len(tables) != len(stems):
         track.add(
             file,
             Code.NOTES_DIFFER,
-            f"{counted(len(tables), 'track')} of notes, for {counted(len(stems), 'stem')} with audio",
+            f"{counted(len(tables), 'track')} of notes, for {counted(len(stems), 'stem')} that sound",
         )
         return
     other = [stem.name for stem, table in zip(stems, tables, strict=True) if not _same(table, stem.notes)]

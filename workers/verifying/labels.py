@@ -97,7 +97,7 @@ def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
     if all(file.sha256 != record.song_sha256 for file in record.files):
         track.add(SLAKH_PATHS.source_midi, Code.ANNOTATION_DIFFERS, "no file of the track is the song it was made from")
     for file in [
-        song.mix.audio,
+        *([] if song.mix.audio is None else [song.mix.audio]),
         *groups_by_file(song),
         *promised_files(song),
         *(path for stem in song.stems for path in (stem.audio, stem.midi, stem.midi_played) if path),
@@ -134,7 +134,7 @@ def _outside(song: SongAnnotation) -> Iterator[str]:
 
 def _check_gain(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -> None:
     """The gain is match plus common gain; the published loudness itself is checked against the audio."""
-    if stem.audio is None:
+    if not stem.is_played or not track.plan.output.is_rendered:
         return
     common_db = song.mix.common_gain_db
     if stem.silent != (stem.loudness_lufs is None):
@@ -241,7 +241,7 @@ def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> 
     for key in ("roles", "mixes"):
         yield f"stemfarm.{key}", metadata["stemfarm"].get(key), mixes_block(song).get(key)
     files = {PurePosixPath(known.path) for known in track.record.files}
-    yield "normalized", metadata["normalized"], PurePosixPath(song.mix.audio) in files
+    yield "normalized", metadata["normalized"], song.mix.audio is not None and PurePosixPath(song.mix.audio) in files
     audio, midi = (
         {path.stem for path in files if path.parent == PurePosixPath(metadata[key])}
         for key in ("audio_dir", "midi_dir")

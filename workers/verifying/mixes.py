@@ -55,7 +55,7 @@ def check_roles(track: TrackCheck, song: SongAnnotation) -> None:
     """Check what is written down of roles and other mixes, without audio."""
     plan = track.plan.mix
     for stem in song.stems:
-        if stem.audio is not None:
+        if stem.is_played and track.plan.output.is_rendered:
             _check_stand(track, song, stem, stem, plan.roles, OWN_MIX)
     wanted, found = [other.name for other in plan.others], [mix.name for mix in song.mixes]
     if wanted != found:

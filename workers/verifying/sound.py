@@ -51,9 +51,10 @@ def check_audio(track: TrackCheck, song: SongAnnotation) -> dict[str, FileSound]
     """Check every audio file of a track; return what each readable stem sounded like, by the stem's name."""
     stems = {stem.audio: stem for stem in song.stems if stem.audio is not None}
     groups, others = groups_by_file(song), promised_files(song)
-    every = [*stems, song.mix.audio, *groups, *others]
+    every = [file for file in (*stems, song.mix.audio, *groups, *others) if file is not None]
     files = [file for file in every if track.has(file) and _check_form(track, song, file)]
-    complete = len([file for file in files if file not in groups and file not in others]) == len(stems) + 1
+    summed = song.mix.audio is not None and len(stems) > 0
+    complete = summed and len([file for file in files if file not in groups and file not in others]) == len(stems) + 1
     sounds = _read_side_by_side(track, song, files, complete=complete)
     ceiling_db = track.plan.mix.ceiling_db
     for file, sound in sounds.items():

@@ -26,15 +26,16 @@ class SumCheck:
 
     def __init__(self, song: SongAnnotation) -> None:
         self._song = song
+        self._mix = song.mix.audio or ""
         self._wrong_frames = 0
         self._first = 0
         self._power = self._missed = 0.0
 
     def push(self, start: int, blocks: Mapping[str, Block]) -> None:
         """Take the next block of every stem and of the mix, by file, which begins at frame `start`."""
-        missed = difference(blocks, self._song.mix.audio)
+        missed = difference(blocks, self._mix)
         if not self._song.mix.is_sum:
-            mix = blocks[self._song.mix.audio].astype(np.float64)
+            mix = blocks[self._mix].astype(np.float64)
             self._power += float(np.square(mix).sum())
             self._missed += float(np.square(missed.astype(np.float64)).sum())
             return
@@ -49,11 +50,11 @@ class SumCheck:
         mix = self._song.mix
         if self._wrong_frames:
             message = f"in {counted(self._wrong_frames, 'frame')} it is not the sum of the stems"
-            track.add(mix.audio, Code.NOT_THE_SUM, f"{message}, from {self._first / self._song.rate_hz:.3f} s on")
+            track.add(self._mix, Code.NOT_THE_SUM, f"{message}, from {self._first / self._song.rate_hz:.3f} s on")
         if mix.whole is not None and not _near(mix.whole.difference_db, self._difference_db):
             said, found = _text(mix.whole.difference_db), _text(self._difference_db)
             message = f"it misses the sum of the stems by {found} dB of its own power, and {said} is written down"
-            track.add(mix.audio, Code.DIFFERENCE_WRONG, message)
+            track.add(self._mix, Code.DIFFERENCE_WRONG, message)
 
     @property
     def _difference_db(self) -> float | None:

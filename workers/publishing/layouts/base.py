@@ -70,4 +70,4 @@ class Layout(ABC):
 
 def _with_audio(contents: TrackContents) -> dict[str, bytes]:
     """Return the MIDI files of the stems that sound in the mix."""
-    return {stem.name: contents.stem_midi[stem.name] for stem in contents.annotation.stems if stem.audio is not None}
+    return {stem.name: contents.stem_midi[stem.name] for stem in contents.annotation.stems if stem.is_played}

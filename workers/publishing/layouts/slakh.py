@@ -48,7 +48,7 @@ def slakh_metadata(contents: TrackContents) -> dict[str, Any]:
         "lmd_midi_dir": "/".join(source.parts[-_SOURCE_PARTS:]),
         "midi_dir": str(PurePosixPath(SLAKH_PATHS.midi).parent),
         "audio_dir": str(PurePosixPath(SLAKH_PATHS.stem).parent),
-        "normalized": True,
+        "normalized": annotation.mix.audio is not None,
         "normalization_factor": plan.mix.stem_lufs,
         "target_peak": plan.mix.ceiling_db,
         "overall_gain": round(10.0 ** (annotation.mix.common_gain_db / 20.0), _DIGITS),

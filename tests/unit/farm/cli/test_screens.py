@@ -14,7 +14,7 @@ from farm.cli.screens import LISTED, summary, table
 def report(**changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "out": "/data/[2026]/set", "error": "", "did_anything": True, "stems": 12, "stem_audio_s": 1234.0, "wall_s": 2.0,
-        "times_real_time": 617.0, "rejected": {}, "warnings": {}, "failures": [],
+        "times_real_time": 617.0, "parts": "full", "rejected": {}, "warnings": {}, "failures": [],
         "songs": {"published": 3, "failed": 0, "accepted": 3},
     }  # fmt: skip
     return {**values, **changes}

@@ -31,7 +31,7 @@ def test_paths_are_relative_to_the_plan_and_flags_win_over_the_file(tmp_path: Pa
         ("source: a\noutput: {bit: 16}\n", "unknown key `output.bit`", "Did you mean `output.bits`?"),
         ("source: a\nstem_lufs: -13\n", "unknown key `stem_lufs`", "Did you mean `mix.stem_lufs`?"),
         ("source: a\nzzzz: 1\n", "unknown key `zzzz`", "Known keys here"),
-        ("seed: 1\n", "`source` is missing", "source:"),
+        ("seed: 1\n", "either `source` (where MIDI files are) or `compose`", "docs/plan.md"),
         ("source: a\nseed: -1\n", "`seed` is -1", "docs/plan.md"),
         ("source: a\noutput: {bits: 20}\n", "`output.bits` is 20", "docs/plan.md"),
         ("source: a\noutput: {bits: 32}\n", "FLAC holds integers", "docs/plan.md"),

@@ -1,0 +1,105 @@
+"""`farm compose`: a plan of composed songs from a few words, made here or written down."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from farm.planning.plans import build_plan
+from schemas.errors import OutputError, PlanError
+
+#: `30s`, `2m`, `1m30s`, or seconds alone.
+_LENGTH: Final = re.compile(r"^(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?$")
+_RANGE: Final = re.compile(r"^(\d+):(\d+)$")
+#: Composed songs are as long as they are asked to be.
+_ANY_LENGTH: Final = {"min_duration_s": 0, "max_duration_s": 100_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person asks of composed songs."""
+
+    genres: list[str]
+    count: int | None
+    range_: str | None
+    length: str | None
+    each: bool  #: each song of one of the genres, in place of all at once
+    min_score: float | None
+
+
+def plan_values(wanted: Wanted) -> dict[str, Any]:
+    """Return the keys of the plan.
+
+    Raises:
+        PlanError: a range or a length is none, or both a range and a number of songs are asked for.
+    """
+    first, count = _numbers(wanted)
+    compose: dict[str, Any] = {"genres": wanted.genres, "first": first, "count": count}
+    if wanted.each:
+        compose["together"] = False
+    if wanted.length is not None:
+        compose["length_s"] = seconds(wanted.length)
+    if wanted.min_score is not None:
+        compose["min_score"] = wanted.min_score
+    return {"name": "+".join(Path(genre).stem for genre in wanted.genres) or "composed", "compose": compose,
+            "filters": dict(_ANY_LENGTH)}  # fmt: skip
+
+
+def seconds(length: str) -> float:
+    """Return the seconds of a length such as `30s`, `1m30s` or `45`.
+
+    Raises:
+        PlanError: it is none.
+    """
+    found = _LENGTH.match(length.strip())
+    total = 0.0 if found is None else 60 * float(found[1] or 0) + float(found[2] or 0)
+    if total <= 0:
+        raise PlanError(f"--length: {length!r} is no length", hint="Write 30s, 2m or 1m30s")
+    return total
+
+
+def _numbers(wanted: Wanted) -> tuple[int, int]:
+    if wanted.range_ is None:
+        return 0, 1 if wanted.count is None else wanted.count
+    if wanted.count is not None:
+        raise PlanError("--range and --count both say how many songs", hint="Leave one of them out")
+    found = _RANGE.match(wanted.range_.strip())
+    if found is None or int(found[1]) >= int(found[2]):
+        raise PlanError(
+            f"--range: {wanted.range_!r} is no range of songs",
+            hint="Write 1000:2000: the first, and the one after the last",
+        )
+    return int(found[1]), int(found[2]) - int(found[1])
+
+
+def write_plan(path: Path, values: Mapping[str, Any], overrides: Mapping[str, Any], *, as_json: bool) -> int:
+    """Check the plan and write it to a file, for `farm run` and `farm submit`; returns 0.
+
+    Raises:
+        PlanError: it is no plan.
+        OutputError: the file cannot be written.
+    """
+    plan = build_plan(values, overrides)
+    whole: dict[str, Any] = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for dotted, value in overrides.items():
+        *parents, leaf = dotted.split(".")
+        target = whole
+        for name in parents:
+            target = target.setdefault(name, {})
+        target[leaf] = value
+    try:
+        path.write_text(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}", hint="Name another file") from error
+    if as_json:
+        sys.stdout.write(json.dumps({"plan": str(path), "plan_sha256": plan.plan_hash}) + "\n")
+    else:
+        sys.stdout.write(f"{path} is written; `farm run {path} --out DIR` makes it, `farm submit` hands it to a farm\n")
+    return 0
