@@ -12,7 +12,7 @@ from pydantic import Field
 
 from schemas.base import FarmModel
 from schemas.convert import Conversion
-from schemas.instruments import MidiRules
+from schemas.rules import MidiRules
 from schemas.submix import Submix
 from schemas.whole import WholeMix
 

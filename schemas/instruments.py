@@ -12,65 +12,13 @@ from schemas.band import class_name
 from schemas.base import FarmModel
 from schemas.errors import PlanError
 from schemas.gm import DRUM_PROGRAM
+from schemas.patchfile import PatchFile
+from schemas.rules import KeyRange, MidiRules
 
-Key = Annotated[int, Field(ge=0, le=127)]
 Program = Annotated[int, Field(ge=0, le=DRUM_PROGRAM)]
-KeyRange = tuple[Key, Key]
 
 #: Programs of an instrument map: General MIDI's, counted from 0, and 128 for drum kits.
 PROGRAMS: Final = range(DRUM_PROGRAM + 1)
-_OCTAVE: Final = 12
-_KEYS: Final = range(128)
-
-
-class MidiRules(FarmModel):
-    """What is done to every key of a part before it is played, in the order fold, shift, moves (Slakh's MIDI rules).
-
-    What would leave the 128 keys of MIDI comes back into them by octaves.
-    """
-
-    #: Semitones that every key is moved by.
-    shift: Annotated[int, Field(ge=-127, le=127)] = 0
-    #: Lowest and highest key; what lies outside moves into it by octaves.
-    fold: KeyRange | None = None
-    #: Single keys that become others, such as drums that a kit lacks.
-    moves: dict[Key, Key] = {}
-    #: Whether the rules are applied; false keeps them written down and changes nothing.
-    enabled: bool = True
-
-    @field_validator("fold")
-    @classmethod
-    def _wide_enough(cls, value: KeyRange | None) -> KeyRange | None:
-        if value is not None and value[1] - value[0] < _OCTAVE - 1:
-            raise ValueError("the range must hold a whole octave (12 keys), or some keys fit nowhere in it")
-        return value
-
-    def __hash__(self) -> int:
-        """Rules are parts of patches, which are keys of dictionaries."""
-        return hash((self.shift, self.fold, tuple(sorted(self.moves.items())), self.enabled))
-
-    @property
-    def changes(self) -> bool:
-        """Whether any key would be moved."""
-        return any(self.key(key) != key for key in _KEYS)
-
-    def key(self, key: int) -> int:
-        """Return the key that is played where `key` is written."""
-        if not self.enabled:
-            return key
-        if self.fold is not None:
-            key = _folded(key, *self.fold)
-        key = _folded(key + self.shift, _KEYS.start, _KEYS.stop - 1)
-        return self.moves.get(key, key)
-
-
-def _folded(key: int, low: int, high: int) -> int:
-    """Move a key by octaves into a range of at least one octave."""
-    if key < low:
-        key += -((key - low) // _OCTAVE) * _OCTAVE
-    if key > high:
-        key -= -((high - key) // _OCTAVE) * _OCTAVE
-    return key
 
 
 class PatchChoice(FarmModel):
@@ -78,6 +26,10 @@ class PatchChoice(FarmModel):
 
     #: What people call it; unique in its group. The annotation of a stem names it.
     name: Annotated[str, Field(min_length=1, max_length=100)]
+    #: An instrument that is no preset of a soundfont: the name of one of the farm's patch files (`farm patches list`), the
+    #: path of one, relative to the map, or one written out. It says its own key range, octave offset and licence where they
+    #: are left out here, and leaves no room for `soundfont`, `bank` and `program`.
+    patch: PatchFile | str | None = None
     #: Name of a known soundfont or path of a soundfont; left out, the plan's.
     soundfont: Annotated[str, Field(min_length=1)] | None = None
     #: Bank of the preset; left out, the part's own, or 0 (128 for drums) where `program` is given.
@@ -88,7 +40,8 @@ class PatchChoice(FarmModel):
     weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     #: Lowest and highest key that it can play, after the rules; a part with others does not draw it.
     key_range: KeyRange | None = None
-    #: Octaves by which it sounds above the key that is played (below: negative); labels have what sounds.
+    #: Octaves by which it sounds above the key that is played (below: negative); labels have what sounds. Left out, 0, or
+    #: what the patch file says.
     octave_offset: Annotated[int, Field(ge=-10, le=10)] = 0
     #: Its own rules, in place of its group's.
     rules: MidiRules | None = None
@@ -101,6 +54,14 @@ class PatchChoice(FarmModel):
         if value is not None and value[0] > value[1]:
             raise ValueError("the lowest key must not be above the highest")
         return value
+
+    @model_validator(mode="after")
+    def _one_sound(self) -> PatchChoice:
+        if self.patch is not None and (self.soundfont, self.bank, self.program) != (None, None, None):
+            raise ValueError(
+                "a choice with `patch` has no `soundfont`, `bank` or `program`: leave out one or the other"
+            )
+        return self
 
     def fits(self, keys: Iterable[int], rules: MidiRules | None = None) -> bool:
         """Whether the patch can play all the written `keys` once the rules have been applied."""

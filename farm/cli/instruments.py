@@ -12,7 +12,8 @@ from farm.cli.output import counted, print_json
 from farm.cli.screens import show, table
 from farm.planning.instruments import MapCheck, check_map, load_map, map_names, program_words
 from schemas.errors import PlanError
-from schemas.instruments import PROGRAMS, InstrumentGroup, InstrumentMap, MidiRules, PatchChoice
+from schemas.instruments import PROGRAMS, InstrumentGroup, InstrumentMap, PatchChoice
+from schemas.rules import MidiRules
 
 #: What stands for the soundfont of the plan, and its licence.
 _PLANS_OWN = "the plan's"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from schemas.errors import EngineError, MidiError
-from schemas.instruments import MidiRules
 from schemas.job import RenderJob
 from schemas.patch import AssetRef
+from schemas.rules import MidiRules
 from tests.support.engines import Audio, Tape, job_for
 from tests.support.midi import bend, control, note, song
 from tests.support.soundfont import ONE_SHOT, SINE, write_soundfont
