@@ -14,12 +14,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from farm.config import Settings
+from farm.scheduling.classes import Tried, try_engines
 from schemas.errors import AssetError, FarmError
 from schemas.machine import usable_cores
 from schemas.tasks import PROBER
@@ -31,6 +32,8 @@ FREE_GB: Final = 5.0
 #: Open files that a host of several slots, Celery and its broker connections want.
 OPEN_FILES: Final = 1024
 _PROBE_S: Final = 60.0
+#: Engine classes that come with an extra; without it a host serves the others.
+_WITH_EXTRA: Final = ("faust", "dawdreamer")
 #: What a process of the data plane is asked; by name, since this plane never imports that one.
 _FLAC_VERSION: Final = "from workers.audio.flac import library_version; print(library_version())"
 _CONNECT_S: Final = 3.0
@@ -60,6 +63,7 @@ def examine(settings: Settings) -> list[Check]:
         python_check(sys.version_info[:2]),
         cores_check(usable_cores()),
         *engine_checks(_run),
+        *class_checks(try_engines(_WITH_EXTRA), settings.engines),
         flac_check(_run),
         writable_check(temporary),
         disk_check(Path.cwd(), shutil.disk_usage(Path.cwd()).free),
@@ -68,6 +72,7 @@ def examine(settings: Settings) -> list[Check]:
         server_check(),
         broker_check(settings.broker_url),
         ledger_check(settings.ledger_url),
+        *work_checks(settings.ledger_url),
     ]
 
 
@@ -105,6 +110,21 @@ def engine_checks(run: Run) -> list[Check]:
         Check("FluidSynth", True, f"{answer['version']}: {answer['library']}"),
         Check("soundfont", True, described),
     ]
+
+
+def class_checks(tried: Iterable[Tried], asked: str | None) -> list[Check]:
+    """Tell of the engine classes that come with an extra; one that is missing is a fault only where it is asked for.
+
+    Args:
+        tried: what came of trying them here.   asked: FARM_ENGINES.
+    """
+    wanted = () if asked is None else [name.strip() for name in asked.split(",")]
+    checks = []
+    for one in tried:
+        missing = one.message if one.engine in wanted else f"not served here: {one.message}. {one.hint}"
+        found = f"{one.version}: {one.library}" if one.works else missing
+        checks.append(judge(f"engine {one.engine}", one.works or one.engine not in wanted, found, one.hint))
+    return checks
 
 
 def flac_check(run: Run) -> Check:
@@ -208,6 +228,32 @@ def ledger_check(url: str | None) -> Check:
         fix = "Start the newest farm's scheduler once: it brings an older ledger up to date"
         return judge("ledger", False, f"{database.name}: version {found}, this farm wants {HEAD}", fix)
     return judge("ledger", True, f"{database.name}: {found or 'empty, its tables will be made'}", "")
+
+
+def work_checks(url: str | None) -> list[Check]:
+    """Look whether work waits in the ledger that no live slot could do; nothing is said of a ledger that is not up."""
+    from farm.ledger import Ledger
+    from farm.ledger.database import Database, parse_url
+    from farm.ledger.opening import HEAD, version
+
+    try:
+        address = None if url is None else parse_url(url)
+        if address is None or (address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists()):
+            return []
+        database = Database(address)
+        try:
+            unserved = Ledger(database).unserved() if database.read(version) == HEAD else {}
+        finally:
+            database.close()
+    except FarmError:
+        return []  # the check of the ledger has told it
+    return [
+        judge(
+            f"work for {engine}", False, f"{stems} stems wait, and no live slot serves it",
+            f"On a host that has it: farm worker --engines {engine}",
+        )
+        for engine, stems in unserved.items()
+    ]  # fmt: skip
 
 
 def _new_ledger(path: Path) -> Check:

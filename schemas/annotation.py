@@ -12,6 +12,7 @@ from pydantic import Field
 
 from schemas.base import FarmModel
 from schemas.convert import Conversion
+from schemas.patch import PatchUse
 from schemas.rules import MidiRules
 from schemas.submix import Submix
 from schemas.whole import WholeMix
@@ -68,16 +69,23 @@ class StemAnnotation(FarmModel):
     bank: int
     program_name: str
     track_name: str
-    patch: str  #: soundfont, bank and program; empty where the instrument map has no patch for the part
+    engine: str = ""  #: that played it; empty without a patch, and in datasets of an older farm
+    engine_version: str = ""
+    #: Soundfont, bank and program, or the name of a patch file; empty where the instrument map has no patch for the part.
+    patch: str
     preset: str
-    preset_program: int | None = None  #: 0-127, of the preset that sounded; None without audio
+    preset_program: int | None = None  #: 0-127, of the soundfont's preset that sounded; None where none did
     group: str = ""  #: of the instrument map; empty where the plan has none
     choice: str = ""  #: the patch's name in that group
     octave_offset: int = 0  #: octaves by which the patch sounds above the keys that it was sent
     rules: MidiRules | None = None  #: what was done to the song's keys before they were played
     soundfont: str = ""
     soundfont_sha256: str = ""
-    licence: str = ""  #: of the patch, or of its soundfont
+    plugin: str = ""  #: name of the plug-in that played it, or of the source in Faust
+    plugin_sha256: str = ""  #: of its binary, or of the source
+    #: Level of the difference between two renders of it, dB relative to the loudest sample; None where they are the same.
+    repeat_db: float | None = None
+    licence: str = ""  #: of the patch, or of its soundfont or plug-in
     silent: bool  #: excluded from the loudness match since it has no loudness to match
     loudness_lufs: float | None  #: of the raw stem, before gains
     published_loudness_lufs: (
@@ -115,6 +123,8 @@ class Provenance(FarmModel):
     soundfont_sha256: str
     soundfont_licence: str
     soundfonts: dict[str, str] = {}  #: SHA-256 of every soundfont that the plan's instrument map names, by name
+    engines: dict[str, str] = {}  #: version of every engine that may have played a stem, by name
+    patches: dict[str, PatchUse] = {}  #: what the patch files that the map names stood for, by name
     farm_version: str
 
 
@@ -125,7 +135,8 @@ class SongAnnotation(FarmModel):
     frames: int
     rate_hz: int
     channels: int
-    timing_grid_s: float  #: the engine starts every event at the nearest multiple of this
+    #: FluidSynth starts every event at the nearest multiple of this; other engines are at most half of it off, too.
+    timing_grid_s: float
     tempo: list[TempoChange]
     meters: list[Meter]
     keys: list[KeySignature]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from schemas.base import FarmModel
 from schemas.convert import AudioForm
+from schemas.patch import PatchUse
 from schemas.plan import DatasetPlan
 from schemas.splits import OMITTED, folder_of
 from schemas.submix import Submix
@@ -167,6 +168,8 @@ class DatasetRecord(FarmModel):
     soundfont_sha256: str
     soundfont_licence: str
     soundfonts: dict[str, str] = {}  #: SHA-256 of every soundfont that the plan's instrument map names, by name
+    engines: dict[str, str] = {}  #: version of every engine that may have played a stem, by name
+    patches: dict[str, PatchUse] = {}  #: what the patch files that the map names stood for, by name
     tracks: int
     failed: int
     rejected: list[RejectedRecord]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,6 +62,19 @@ class PatchChoice(FarmModel):
                 "a choice with `patch` has no `soundfont`, `bank` or `program`: leave out one or the other"
             )
         return self
+
+    @property
+    def file(self) -> PatchFile | None:
+        """Its patch file; None for a preset of a soundfont.
+
+        Raises:
+            PlanError: only its name is there, since the map was not read as maps are.
+        """
+        if isinstance(self.patch, str):
+            raise PlanError(
+                f"the patch file {self.patch} was never read", hint="Read the map with `farm.planning.instruments`"
+            )
+        return self.patch
 
     def fits(self, keys: Iterable[int], rules: MidiRules | None = None) -> bool:
         """Whether the patch can play all the written `keys` once the rules have been applied."""
@@ -144,21 +157,40 @@ class InstrumentMap(FarmModel):
         """Soundfonts that it names, sorted."""
         return sorted({patch.soundfont for _, patch in self._patches() if patch.soundfont is not None})
 
+    @property
+    def patch_files(self) -> dict[str, PatchFile]:
+        """Patch files that it names, by their names, sorted; see `PatchChoice.file`."""
+        files = [file for _, patch in self._patches() if (file := patch.file) is not None]
+        return {file.name: file for file in sorted(files, key=lambda file: file.name)}
+
     def group_of(self, program: int) -> InstrumentGroup | None:
         """Return the group of a program (128: drums), or None."""
         return next((group for group in self.groups if program in group.programs), None)
 
     def with_soundfonts(self, names: Mapping[str, str]) -> InstrumentMap:
         """Return the map with other names or paths of its soundfonts."""
+        return self.with_choices(lambda patch: _renamed(patch, names))
+
+    def with_choices(self, change: Callable[[PatchChoice], PatchChoice]) -> InstrumentMap:
+        """Return the map with every patch of every group as `change` makes it."""
         groups = [
-            group.model_copy(update={"patches": [_renamed(patch, names) for patch in group.patches]})
-            for group in self.groups
+            group.model_copy(update={"patches": [change(patch) for patch in group.patches]}) for group in self.groups
         ]
         return self.model_copy(update={"groups": groups})
 
     def portable(self) -> InstrumentMap:
         """Return the map with file names in place of the paths of this machine."""
-        return self.with_soundfonts({font: PurePath(font).name for font in self.soundfonts})
+        fonts = self.with_soundfonts({font: PurePath(font).name for font in self.soundfonts})
+        return fonts.with_choices(_portable)
+
+    @property
+    def hashed(self) -> dict[str, Any]:
+        """What of it is part of a plan's identity: maps of an older farm, which knew no patch files, keep theirs."""
+        values = self.portable().model_dump(mode="json")
+        for choice in (choice for group in values["groups"] for choice in group["patches"]):
+            if choice["patch"] is None:
+                del choice["patch"]
+        return values
 
     def _patches(self) -> Iterable[tuple[InstrumentGroup, PatchChoice]]:
         return ((group, patch) for group in self.groups for patch in group.patches)
@@ -170,11 +202,17 @@ def _renamed(patch: PatchChoice, names: Mapping[str, str]) -> PatchChoice:
     return patch.model_copy(update={"soundfont": names[patch.soundfont]})
 
 
+def _portable(patch: PatchChoice) -> PatchChoice:
+    file = patch.file
+    return patch if file is None else patch.model_copy(update={"patch": file.portable()})
+
+
 class InstrumentPlan(FarmModel):
     """Which patch plays which part."""
 
-    #: An instrument map: the name of one of the farm's (`gm-strict`, `gm-lax`, `gm-factory`), the path of a file,
-    #: relative to the plan, or a map written out; left out, every part plays its own bank and program of the soundfont.
+    #: An instrument map: the name of one of the farm's, such as `gm-strict` or, with patches of several engines, `mixed`
+    #: (`farm instruments` lists them); the path of a file, relative to the plan; or a map written out. Left out, every part
+    #: plays its own bank and program of the soundfont.
     map: InstrumentMap | str | None = None
     #: Parts of one program in one song are played by one patch; drum parts, by one where their kit is the same.
     same_program_same_patch: bool = True

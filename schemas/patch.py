@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -43,7 +44,7 @@ class FluidSettings(FarmModel):
 
 
 #: What MIDI asks of an instrument besides its notes.
-Control = Literal["sustain", "bend", "volume", "expression", "pan", "modulation"]
+Control = Literal["sustain", "bend", "bend_range", "volume", "expression", "pan", "modulation"]
 
 
 class SoundSettings(FarmModel):
@@ -51,8 +52,9 @@ class SoundSettings(FarmModel):
 
     #: What it answers to by itself. Of the rest the farm does what it can: notes are held as the pedal holds them, and
     #: volume, expression and pan become gains of the audio. Bends and modulation that nothing plays are a warning.
-    plays: tuple[Control, ...] = ("sustain", "bend", "volume", "expression", "pan", "modulation")
-    #: Semitones that a full pitch bend moves it by, where a part does not say so itself (RPN 0).
+    plays: tuple[Control, ...] = ("sustain", "bend", "bend_range", "volume", "expression", "pan", "modulation")
+    #: Semitones that a full pitch bend moves it by. With `bend_range` among what it plays, a part may set another range
+    #: (RPN 0); else the farm sends it bends that are right for this one.
     bend_range: Annotated[float, Field(gt=0, le=96)] = 2.0
     #: Whether it is a drum kit.
     drums: bool = False
@@ -89,6 +91,14 @@ class PluginSettings(SoundSettings):
     #: What a stem leaves behind that would be heard in the next one: nothing (`none`), so that the plug-in stays as it is;
     #: something that only a new instance (`instance`) or a new process (`process`) is free of.
     leaves: Literal["none", "instance", "process"] = "instance"
+    #: How long it may take after its load until it sounds, seconds: longer for what reads many samples.
+    ready_s: Annotated[float, Field(gt=0, le=100)] = 20.0
+
+    def portable(self) -> PluginSettings:
+        """Return the settings with file names in place of the paths of this machine."""
+        plugin = self.plugin if self.format == "lv2" else PurePath(self.plugin).name
+        preset = None if self.preset is None else PurePath(self.preset).name
+        return self.model_copy(update={"plugin": plugin, "preset": preset})
 
 
 class FaustSettings(SoundSettings):
@@ -101,6 +111,16 @@ class FaustSettings(SoundSettings):
 
 
 Settings = FluidSettings | PluginSettings | FaustSettings
+
+
+class PatchUse(FarmModel):
+    """What a patch file stood for where it was played: enough to tell whether another host has the same."""
+
+    engine: str
+    engine_version: str
+    plugin: str  #: the plug-in's own name, or the source's
+    sha256: str  #: of the plug-in's binary, or of the source
+    licence: str
 
 
 class Patch(FarmModel):
@@ -127,6 +147,22 @@ class Patch(FarmModel):
         if isinstance(self.settings, SoundSettings):
             return self.settings.drums
         return self.bank == DRUM_BANK
+
+    @property
+    def sound(self) -> SoundSettings | None:
+        """What is known of an instrument that is no preset of a soundfont; None for one that is."""
+        return self.settings if isinstance(self.settings, SoundSettings) else None
+
+    @property
+    def use(self) -> PatchUse:
+        """What is told of it in a dataset."""
+        return PatchUse(
+            engine=self.engine,
+            engine_version=self.engine_version,
+            plugin=self.asset.name,
+            sha256=self.asset.sha256,
+            licence=self.asset.licence,
+        )
 
     @property
     def repeats(self) -> bool:
@@ -166,6 +202,16 @@ class EngineFacts(FarmModel):
     patches: dict[str, Patch] = {}  #: of the patch files that the map names, by their names
 
     @property
+    def engines(self) -> dict[str, str]:
+        """Version of every engine that may play a stem, by its name."""
+        return {self.engine: self.version} | {patch.engine: patch.engine_version for patch in self.patches.values()}
+
+    @property
+    def uses(self) -> dict[str, PatchUse]:
+        """What each patch file that the map names stands for, by its name."""
+        return {name: patch.use for name, patch in sorted(self.patches.items())}
+
+    @property
     def map_hashes(self) -> dict[str, str]:
         """SHA-256 of the soundfonts that the instrument map names, by their names."""
         return {font.name: font.sha256 for font in sorted(self.soundfonts.values(), key=lambda font: font.name)}
@@ -173,4 +219,5 @@ class EngineFacts(FarmModel):
 
 @lru_cache(maxsize=4096)
 def _load_key(engine: str, version: str, asset_sha256: str, settings: Settings) -> str:
-    return content_hash([engine, version, asset_sha256, settings.model_dump(mode="json")])[:16]
+    named = settings.portable() if isinstance(settings, PluginSettings) else settings
+    return content_hash([engine, version, asset_sha256, named.model_dump(mode="json")])[:16]

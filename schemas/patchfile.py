@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.base import FarmModel
 from schemas.patch import FaustSettings, PluginSettings
@@ -42,6 +42,8 @@ class PatchFile(FarmModel):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     #: Instances that its licence allows.
     instances: InstanceLimit | None = None
+    #: Where its preset or source lies: the folder of its file, filled in when that is read; none for the farm's own.
+    folder: str | None = None
 
     @field_validator("key_range")
     @classmethod
@@ -49,6 +51,24 @@ class PatchFile(FarmModel):
         if value is not None and value[0] > value[1]:
             raise ValueError("the lowest key must not be above the highest")
         return value
+
+    @model_validator(mode="after")
+    def _of_its_engine(self) -> PatchFile:
+        wanted = PluginSettings if self.engine == "dawdreamer" else FaustSettings
+        if not isinstance(self.settings, wanted):
+            needed = "plugin and format" if self.engine == "dawdreamer" else "source"
+            raise ValueError(f"the engine {self.engine} needs settings with {needed}")  # noqa: TRY004 (pydantic takes it)
+        return self
+
+    @property
+    def known_licence(self) -> str | None:
+        """The licence that it names; None where it names none."""
+        return None if self.licence == "unknown" else self.licence
+
+    def portable(self) -> PatchFile:
+        """Return it with file names in place of the paths of this machine."""
+        settings = self.settings.portable() if isinstance(self.settings, PluginSettings) else self.settings
+        return self.model_copy(update={"settings": settings, "folder": None})
 
     @property
     def needs(self) -> str:

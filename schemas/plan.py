@@ -65,9 +65,9 @@ class DuplicatePlan(FarmModel):
 
 
 class EnginePlan(FarmModel):
-    """The engine that plays every stem and the soundfont it loads."""
+    """The engine of soundfonts, which plays every stem whose instrument map names no other, and the soundfont it loads."""
 
-    #: Engine that renders the stems.
+    #: Engine that renders these stems.
     name: Literal["fluidsynth"] = "fluidsynth"
     #: Path of a soundfont; left out, the system's FluidR3_GM or MuseScore_General, else the packaged TimGM6mb.
     soundfont: str | None = None
@@ -251,7 +251,7 @@ class DatasetPlan(FarmModel):
             },
         )
         if isinstance(self.instruments.map, InstrumentMap):
-            values["instruments"]["map"] = self.instruments.map.portable().model_dump(mode="json")
+            values["instruments"]["map"] = self.instruments.map.hashed
         for key in LATER_KEYS:
             _drop_default(values, type(self), key.split("."))
         return content_hash(values)

@@ -10,6 +10,7 @@ from schemas.errors import DiskFullError, EngineError, FarmError, LedgerError, S
 from schemas.result import RenderCost, StemResult
 from schemas.states import FailureReason, RecycleCause, VerdictStatus
 from workers.engines.client import EngineProcess
+from workers.engines.switch import Engines
 from workers.store import Store, open_store
 from workers.tasks import reason_of
 from workers.tasks.mending import mend_song
@@ -44,7 +45,7 @@ class Bad(NamedTuple):
     detail: str
 
 
-def render_stem(engine: EngineProcess, lease: StemLease, ledger: Ledger | None = None) -> Rendered | Bad:
+def render_stem(engine: Engines | EngineProcess, lease: StemLease, ledger: Ledger | None = None) -> Rendered | Bad:
     """Render a leased stem unless the store has it or it is to be made again, and take it into the store if it is sound.
 
     A stem that failed before gets an engine that has rendered nothing yet; an engine whose stem is bad is replaced. Where
@@ -83,7 +84,7 @@ def _bad(reason: FailureReason, error: FarmError, lease: StemLease, ledger: Ledg
     return Bad(reason, str(error))
 
 
-def _render(engine: EngineProcess, lease: StemLease, store: Store) -> Rendered | Bad:
+def _render(engine: Engines | EngineProcess, lease: StemLease, store: Store) -> Rendered | Bad:
     part = store.part_path(lease.job.spec_hash, lease.epoch)
     try:
         outcome = engine.render(lease.job, store.midi_path(lease.job.midi_sha256), part)

@@ -152,14 +152,19 @@ def scheduler() -> None:
 @app.command(rich_help_panel=SERVE)
 def worker(
     slots: Slots = None,
-) -> None:
+    engines: Annotated[
+        str | None, typer.Option(help="Engine classes that its slots serve, such as fluidsynth,faust; default: all that work here.")
+    ] = None,
+) -> None:  # fmt: skip
     """Run the slots of this host under Celery.
 
     FARM_LEDGER_URL=... FARM_BROKER_URL=... farm worker --slots 8
+
+    FARM_LEDGER_URL=... FARM_BROKER_URL=... farm worker --engines dawdreamer,faust
     """
     from farm.cli.service import worker_command
 
-    worker_command(slots)
+    worker_command(slots, engines)
 
 
 @app.command(rich_help_panel=SERVE)

@@ -55,6 +55,9 @@ STEM_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
     "name": (Kind.TEXT, "name of the part in the MIDI file"),
     "patch": (Kind.TEXT, "what played it"),
     "preset": (Kind.TEXT, "the patch's own name"),
+    "engine": (Kind.TEXT, "engine that played it"),
+    "plugin": (Kind.TEXT, "plug-in that played it, or source in Faust"),
+    "licence": (Kind.TEXT, "licence of the patch, or of its soundfont or plug-in"),
     "notes": (Kind.NUMBER, "notes of the stem"),
     "low": (Kind.NUMBER, "lowest pitch"),
     "high": (Kind.NUMBER, "highest pitch"),
@@ -74,7 +77,7 @@ FIELDS: Final[dict[str, Kind]] = {name: kind for name, (kind, _) in {**SONG_FIEL
 
 _KEPT: Final = "catalogue.jsonl"
 #: Raised when other facts are gathered, so that what was kept before is read anew.
-_FORM: Final = 1
+_FORM: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,7 @@ def _stem(stem: Mapping[str, Any]) -> Facts:
         "name": stem["track_name"],
         "patch": stem["patch"],
         "preset": stem["preset"],
+        **{field: stem.get(field) or None for field in ("engine", "plugin", "licence")},
         "notes": len(pitches),
         "low": min(pitches, default=None),
         "high": max(pitches, default=None),

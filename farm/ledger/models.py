@@ -189,10 +189,12 @@ class SlotRow(Row):
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     host: Mapped[str]
     pid: Mapped[int]
-    engine: Mapped[str] = mapped_column(String(32))
+    engine: Mapped[str] = mapped_column(String(32))  #: class of the engine that it drives, or drove last
     state: Mapped[SlotState]
     epoch: Mapped[int] = mapped_column(default=1)
     warm_key: Mapped[str | None] = mapped_column(String(64))  #: what it has loaded, or is about to load
+    leaving_key: Mapped[str | None] = mapped_column(String(64))  #: what it still has loaded, and is about to unload
+    engines: Mapped[str] = mapped_column(default="")  #: classes that it serves, each between two spaces
     registered_at: Mapped[float]
     heartbeat_at: Mapped[float]
     gone_at: Mapped[float | None]

@@ -1,0 +1,35 @@
+"""What tests with DawDreamer and real plug-ins need; nothing of either is imported into the process of the tests."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from farm.planning.patchfiles import load_patch
+from schemas.errors import FarmError
+from schemas.patch import Patch
+from workers.engines.patchprobe import probe_patches
+
+#: DawDreamer may crash whoever imports it, so that only its package is looked for.
+needs_dawdreamer = pytest.mark.skipif(
+    find_spec("dawdreamer") is None, reason="DawDreamer is not installed: pip install 'stemfarm[plugins]'"
+)
+
+#: Bundles and files that `deploy/install-plugins` brings.
+_DEBIANS = ("/usr/lib/lv2/mda.lv2", "/usr/lib/lv2/Nekobi.lv2", "/usr/lib/vst/amsynth_vst.so")
+needs_debians_plugins = pytest.mark.skipif(
+    not all(Path(path).exists() for path in _DEBIANS),
+    reason="the plug-ins of the farm's patch files are not installed: sudo sh deploy/install-plugins",
+)
+
+
+@cache
+def own_patch(name: str) -> Patch:
+    """Return one of the farm's own patches as it is on this machine; skips where what it needs is not installed."""
+    try:
+        return probe_patches({name: load_patch(name)})[name]
+    except FarmError as error:
+        pytest.skip(str(error))
