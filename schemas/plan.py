@@ -24,6 +24,10 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "instruments",
     "instruments.balance",
     "instruments.tries",
+    "filters.min_notes_per_s",
+    "filters.max_notes_per_s",
+    "filters.max_rest_s",
+    "filters.tempo_bpm",
     "mix.made_of",
     "mix.gate_lufs",
     "mix.preset",
@@ -46,6 +50,16 @@ class Filters(FarmModel):
     max_parts: Annotated[int, Field(ge=1, le=999)] = 64
     #: Songs with fewer notes are rejected as `too_few_notes`.
     min_notes: Annotated[int, Field(ge=1)] = 1
+    #: Songs with fewer notes per second, over all parts and from first to last, are rejected as `too_sparse`.
+    min_notes_per_s: Annotated[float, Field(ge=0)] = 0.0
+    #: Songs with more notes per second are rejected as `too_dense`.
+    max_notes_per_s: Annotated[float, Field(gt=0)] | None = None
+    #: Songs in which no part plays for longer than this, seconds, are rejected as `long_rest`; the time before the first
+    #: note counts.
+    max_rest_s: Annotated[float, Field(gt=0)] | None = None
+    #: Slowest and fastest tempo that a song may have anywhere, quarter notes per minute; others are rejected as `odd_tempo`.
+    #: Files whose time is not counted in beats have no tempo, and pass.
+    tempo_bpm: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
     #: The band that a song must have: classes, each at least once (Slakh's band definition); the name of a band of the
     #: farm, such as `rock_band`; the path of a band file, relative to the plan; or a band written out.
     band: list[str] | Band | str = []
@@ -56,6 +70,10 @@ class Filters(FarmModel):
             raise ValueError("min_duration_s must be below max_duration_s")
         if self.min_parts > self.max_parts:
             raise ValueError("min_parts must not exceed max_parts")
+        if self.max_notes_per_s is not None and self.min_notes_per_s > self.max_notes_per_s:
+            raise ValueError("min_notes_per_s must not exceed max_notes_per_s")
+        if self.tempo_bpm is not None and self.tempo_bpm[0] > self.tempo_bpm[1]:
+            raise ValueError("tempo_bpm: the slowest tempo must not exceed the fastest")
         return self
 
 

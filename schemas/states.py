@@ -152,6 +152,10 @@ class RejectReason(StrEnum):
     TOO_FEW_PARTS = "too_few_parts"
     TOO_MANY_PARTS = "too_many_parts"
     TOO_FEW_NOTES = "too_few_notes"
+    TOO_SPARSE = "too_sparse"  #: fewer notes per second than the plan wants
+    TOO_DENSE = "too_dense"  #: more notes per second than the plan wants
+    LONG_REST = "long_rest"  #: nobody plays for longer than the plan allows
+    ODD_TEMPO = "odd_tempo"  #: slower or faster than the plan allows, at some time
     BAND_NOT_MET = "band_not_met"  #: a place of the band that no part takes at all
     BAND_TOO_FEW = "band_too_few"  #: fewer parts than the band wants of a place
     BAND_TOO_MANY = "band_too_many"  #: more parts than the band allows of a place
