@@ -130,6 +130,8 @@ def values(schema: dict[str, Any]) -> str:
         return " or ".join("nothing" if part.get("type") == "null" else values(part) for part in schema["anyOf"])
     if "$ref" in schema:
         return KINDS["object"]
+    if "$ref" in schema.get("items", {}):
+        return "list"
     if "const" in schema:
         return f"`{schema['const']}`"
     if "enum" in schema:

@@ -6,13 +6,16 @@ full scale (dBFS) or loudness units (LUFS, ITU-R BS.1770-4); pitches are MIDI nu
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.base import FarmModel
 from schemas.convert import Conversion
 from schemas.patch import PatchUse
+from schemas.quality import SongQuality, StemQuality
+from schemas.replaced import Replaced
+from schemas.roles import OtherMix
 from schemas.rules import MidiRules
 from schemas.submix import Submix
 from schemas.whole import WholeMix
@@ -86,16 +89,36 @@ class StemAnnotation(FarmModel):
     #: Level of the difference between two renders of it, dB relative to the loudest sample; None where they are the same.
     repeat_db: float | None = None
     licence: str = ""  #: of the patch, or of its soundfont or plug-in
+    #: Patches that it was to be played by before and that failed, in order; the key is only there where there are any.
+    replaces: list[Replaced] = []
     silent: bool  #: excluded from the loudness match since it has no loudness to match
     loudness_lufs: float | None  #: of the raw stem, before gains
     published_loudness_lufs: (
         float | None
     )  #: as measured of the published file; gates make it differ from loudness + gain
-    gain_db: float  #: what was applied to the raw stem: loudness match and common gain
+    gain_db: float  #: what was applied to the raw stem: loudness match, gain of its role, common gain
+    #: Of its role in the mix, a part of `gain_db`. This and the next two keys are only there where they say something.
+    role_gain_db: float = 0.0
+    pan: float = 0.0  #: -1 is left, 1 is right
+    #: What left and right were multiplied with for the pan, beside the gain; None where there was none.
+    balance: tuple[float, float] | None = None
     peak_dbfs: float | None  #: of the published stem; None for digital silence
     active_regions: list[tuple[float, float]]
     findings: list[str]
+    quality: StemQuality | None = None  #: measured of the render; only there where there is audio
     notes: Notes
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.replaces:
+            del values["replaces"]
+        if self.quality is None:
+            del values["quality"]
+        if not (self.role_gain_db or self.pan):
+            for key in ("role_gain_db", "pan", "balance"):
+                del values[key]
+        return values
 
 
 class MixAnnotation(FarmModel):
@@ -145,6 +168,28 @@ class SongAnnotation(FarmModel):
     stems: list[StemAnnotation]
     mix: MixAnnotation
     submixes: list[Submix] = []  #: sums of some of the stems, after recipes
+    mixes: list[OtherMix] = []  #: other mixes of the same raw stems; the key is only there where there are any
+    quality: SongQuality | None = None  #: None in datasets of an older farm
     conversions: list[Conversion] = []  #: what was done to the audio after it was published, in order
     warnings: dict[str, int]
     provenance: Provenance
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.mixes:
+            del values["mixes"]
+        if self.quality is None:
+            del values["quality"]
+        return values
+
+    def quality_block(self) -> dict[str, Any] | None:
+        """Return what the checks found of song and stems, as the layout's metadata says it; None where nothing is known."""
+        if self.quality is None:
+            return None
+        stems = {
+            stem.name: {**stem.quality.model_dump(mode="json"), "findings": stem.findings}
+            for stem in self.stems
+            if stem.quality is not None
+        }
+        return {**self.quality.model_dump(mode="json"), "stems": stems}

@@ -51,6 +51,8 @@ class NoteCode(StrEnum):
     GAIN_LOWERED = "gain_lowered"  #: between its new samples it would have passed the ceiling
     MIX_ALONE = "mix_alone"  #: its mix is not the sum of its stems and was converted by itself
     NOT_VERIFIABLE = "not_verifiable"  #: a dataset without a manifest: there is nothing to verify it against
+    INDEX_REMOVED = "index_removed"  #: an index for mirdata held the MD5 of files that are other ones now
+    UNKNOWN_VALUE = "unknown_value"  #: a recipe names a value that no stem of any track has
     NO_METADATA = "no_metadata"  #: its metadata cannot be read and was copied as it is
 
 

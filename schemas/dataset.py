@@ -9,12 +9,15 @@ from schemas.base import FarmModel
 from schemas.convert import AudioForm
 from schemas.patch import PatchUse
 from schemas.plan import DatasetPlan
+from schemas.roles import OtherMix
 from schemas.splits import OMITTED, folder_of
 from schemas.submix import Submix
 from schemas.whole import WholeMix
 
 MANIFEST = "manifest.jsonl"
 DATASET = "dataset.json"
+#: Indexes for mirdata that lie in a dataset: they hold the path and MD5 of every file.
+MIRDATA_INDEXES = "slakh_index_*.json"
 #: Folder of the farm's own files inside a dataset: ledger, store, staging, logs.
 FARM_FOLDER = ".farm"
 #: Folder of the records of how tracks were moved between splits.
@@ -86,6 +89,11 @@ class StemRecord(FarmModel):
     loudness_lufs: float | None
     published_loudness_lufs: float | None
     peak_dbfs: float | None
+    role_gain_db: float = 0.0  #: of the stem's role in the mix, a part of `gain_db`
+    pan: float = 0.0
+    balance: tuple[float, float] | None = None  #: what left and right were multiplied with for the pan
+    #: Where the panned stem sounds, seconds; None where it is as it was played.
+    active_regions: list[tuple[float, float]] | None = None
 
 
 class MixResult(FarmModel):
@@ -100,6 +108,7 @@ class MixResult(FarmModel):
     true_peak_dbtp: float | None
     loudness_lufs: float | None
     submixes: list[Submix] = []
+    mixes: list[OtherMix] = []
     files: list[FileRecord]
     whole: WholeMix | None = None  #: where the mix is a render of the whole song and not the sum of the stems
 
@@ -119,6 +128,9 @@ class TrackRecord(FarmModel):
     stems: int
     notes: int
     stem_audio_s: float
+    #: `pass` or `warn`, and stems by finding, as the annotation's quality says; empty in datasets of an older farm.
+    verdict: str = ""
+    findings: dict[str, int] = {}
     files: list[FileRecord]
 
     @property

@@ -162,6 +162,13 @@ class DatasetError(FarmError):
     reason = "bad_dataset"
 
 
+class NoDatasetError(DatasetError):
+    """A folder that is not there, holds no dataset, or one that is not finished: nothing was looked at."""
+
+    exit_code = 2
+    reason = "no_dataset"
+
+
 def error_of(said: dict[str, str]) -> FarmError:
     """Return the error that another process told: of the class that has its reason, with its message and hint."""
     known = {kind.reason: kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, FarmError)}

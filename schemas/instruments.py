@@ -222,6 +222,17 @@ class InstrumentPlan(FarmModel):
     separate_drums: bool = True
     #: Apply the MIDI rules of the map.
     rules: bool = True
+    #: Spread the patches of every group evenly over the songs, in the order of tracks: each comes in turn, in proportion
+    #: to its weight, and is never far from its share; left out, each draw is one for itself. It needs a map.
+    balance: bool = False
+    #: With `on_failed_stem: other_patch`: how many other patches of its group a stem is given at most.
+    tries: Annotated[int, Field(ge=1, le=16)] = 2
+
+    @model_validator(mode="after")
+    def _patches_to_balance(self) -> InstrumentPlan:
+        if self.balance and self.map is None:
+            raise ValueError("balance needs an instrument map: without one, every part plays its own program")
+        return self
 
     @property
     def loaded(self) -> InstrumentMap | None:

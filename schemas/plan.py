@@ -11,6 +11,7 @@ from schemas.base import FarmModel, content_hash
 from schemas.convert import AudioForm
 from schemas.instruments import InstrumentMap, InstrumentPlan
 from schemas.patch import FluidSettings
+from schemas.roles import MixRole, OtherMixPlan, check_roles
 from schemas.splits import OMITTED, SplitName
 from schemas.store import StoreAddress, checked_endpoint
 from schemas.submix import MIXING_KEYS, SubmixRecipe
@@ -21,8 +22,17 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "duplicates",
     "splits",
     "instruments",
+    "instruments.balance",
+    "instruments.tries",
+    "filters.min_notes_per_s",
+    "filters.max_notes_per_s",
+    "filters.max_rest_s",
+    "filters.tempo_bpm",
     "mix.made_of",
     "mix.gate_lufs",
+    "mix.preset",
+    "mix.roles",
+    "mix.others",
     "output.submixes",
 )
 
@@ -40,6 +50,16 @@ class Filters(FarmModel):
     max_parts: Annotated[int, Field(ge=1, le=999)] = 64
     #: Songs with fewer notes are rejected as `too_few_notes`.
     min_notes: Annotated[int, Field(ge=1)] = 1
+    #: Songs with fewer notes per second, over all parts and from first to last, are rejected as `too_sparse`.
+    min_notes_per_s: Annotated[float, Field(ge=0)] = 0.0
+    #: Songs with more notes per second are rejected as `too_dense`.
+    max_notes_per_s: Annotated[float, Field(gt=0)] | None = None
+    #: Songs in which no part plays for longer than this, seconds, are rejected as `long_rest`; the time before the first
+    #: note counts.
+    max_rest_s: Annotated[float, Field(gt=0)] | None = None
+    #: Slowest and fastest tempo that a song may have anywhere, quarter notes per minute; others are rejected as `odd_tempo`.
+    #: Files whose time is not counted in beats have no tempo, and pass.
+    tempo_bpm: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
     #: The band that a song must have: classes, each at least once (Slakh's band definition); the name of a band of the
     #: farm, such as `rock_band`; the path of a band file, relative to the plan; or a band written out.
     band: list[str] | Band | str = []
@@ -50,6 +70,10 @@ class Filters(FarmModel):
             raise ValueError("min_duration_s must be below max_duration_s")
         if self.min_parts > self.max_parts:
             raise ValueError("min_parts must not exceed max_parts")
+        if self.max_notes_per_s is not None and self.min_notes_per_s > self.max_notes_per_s:
+            raise ValueError("min_notes_per_s must not exceed max_notes_per_s")
+        if self.tempo_bpm is not None and self.tempo_bpm[0] > self.tempo_bpm[1]:
+            raise ValueError("tempo_bpm: the slowest tempo must not exceed the fastest")
         return self
 
 
@@ -89,12 +113,52 @@ class MixPlan(FarmModel):
     made_of: Literal["stems", "song"] = "stems"
     #: What the ceiling bounds: sample peak (dBFS) or true peak (dBTP, ITU-R BS.1770-4 annex 2).
     peak: Literal["sample", "true"] = "sample"
+    #: A mix of the farm (`slakh`, `band`, `wide`, `random`) or the path of a file with keys of `mix`, relative to the plan;
+    #: what the plan says itself wins. A plan that was read has what the preset says in its place.
+    preset: str | None = None
+    #: Rules for gain and pan: `[{match: {inst_class: Bass}, gain_db: -2, pan: {uniform: [-0.3, 0.3]}}, ...]`; the first that
+    #: fits a stem counts. See the guide to mixes.
+    roles: list[MixRole] = []
+    #: Other mixes of every song: `[{name: wide, preset: wide}, ...]`, each with `roles` or `preset`, and `stem_lufs`,
+    #: `ceiling_db` and `stems` where they are to differ. Each is published as `mixes/NAME/mix.flac`.
+    others: list[OtherMixPlan] = []
 
     @field_validator("peak", mode="before")
     @classmethod
     def _word_true(cls, value: object) -> object:
         # YAML reads an unquoted `true` as a boolean.
         return "true" if value is True else value
+
+    @model_validator(mode="after")
+    def _read_and_distinct(self) -> MixPlan:
+        if self.preset is not None or any(other.preset is not None for other in self.others):
+            raise ValueError("the preset was never read: read the plan with `farm.planning.plans`")
+        if self.made_of == "song" and self.roles:
+            raise ValueError(
+                "made_of: song makes the mix of the whole file, where stems have no roles; give roles to one of `others`"
+            )
+        names = [other.name for other in self.others]
+        again = sorted({name for name in names if names.count(name) > 1})
+        if again:
+            raise ValueError(f"two of the other mixes are called {', '.join(again)}")
+        return self
+
+    @property
+    def every_role(self) -> list[MixRole]:
+        """The rules of all mixes."""
+        return [*self.roles, *(role for other in self.others for role in other.roles)]
+
+    def of(self, other: OtherMixPlan) -> MixPlan:
+        """Return the plan of another mix, as if it were the only one."""
+        return self.model_copy(
+            update={
+                "stem_lufs": self.stem_lufs if other.stem_lufs is None else other.stem_lufs,
+                "ceiling_db": self.ceiling_db if other.ceiling_db is None else other.ceiling_db,
+                "made_of": "stems",
+                "roles": other.roles,
+                "others": [],
+            }
+        )
 
 
 class OutputPlan(FarmModel):
@@ -215,8 +279,10 @@ class DatasetPlan(FarmModel):
     store: StorePlan = StorePlan()
     #: Longest decay after the last note, seconds.
     tail_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
-    #: What becomes of a song when one of its stems fails for good.
-    on_failed_stem: Literal["fail_song", "drop_stem"] = "fail_song"
+    #: What becomes of a song when one of its stems fails for good: it fails; it goes on without the stem; or the stem gets
+    #: another patch of its group of the instrument map (`instruments.tries` of them at most), and all stems of the song
+    #: that shared the one that failed with it.
+    on_failed_stem: Literal["fail_song", "drop_stem", "other_patch"] = "fail_song"
     #: Keep raw stems in the store after their song is published.
     keep_store: bool = False
     #: Songs that are published already: skipped (`false`), or made again from the first stem on (`true`); each folder is
@@ -229,6 +295,22 @@ class DatasetPlan(FarmModel):
             raise ValueError(
                 "mix.made_of: song plays the file's own programs, and instruments.map has the stems played by others: "
                 "leave the map out, or let the mix be made of the stems"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _roles_can_be_played(self) -> DatasetPlan:
+        loaded = self.instruments.map if isinstance(self.instruments.map, InstrumentMap) else None
+        groups = None if loaded is None else [group.name for group in loaded.groups]
+        check_roles(self.mix.every_role, channels=self.output.channels, groups=groups)
+        return self
+
+    @model_validator(mode="after")
+    def _other_patches_are_somewhere(self) -> DatasetPlan:
+        if self.on_failed_stem == "other_patch" and self.instruments.map is None:
+            raise ValueError(
+                "on_failed_stem: other_patch needs instruments.map, which says what other patches there are: name a map, "
+                "such as gm-lax, or let the song fail (fail_song) or go on without the stem (drop_stem)"
             )
         return self
 
@@ -262,6 +344,7 @@ def _drop_default(values: dict[str, Any], model: type[BaseModel], key: list[str]
     name, *inner = key
     default = model.model_fields[name].get_default(call_default_factory=True)
     if inner:
-        _drop_default(values[name], type(default), inner)
+        if name in values:
+            _drop_default(values[name], type(default), inner)
     elif values.get(name) == (default.model_dump(mode="json") if isinstance(default, BaseModel) else default):
         values.pop(name, None)

@@ -71,6 +71,7 @@ class RenderCost(FarmModel):
 
     render_s: float
     load_s: float = 0.0
+    cpu_s: float = 0.0  #: processor time of the engine, load and render; counted by stage, and of no try alone
     cold: bool = False
     rss_mb: float = 0.0
     cached: bool = False

@@ -114,6 +114,7 @@ class EventKind(StrEnum):
     REQUEUED = "requeued"
     SONG_FAILED = "song failed"
     EATEN = "eaten"  #: a person accepted a song without a stem
+    REPLACED = "replaced"  #: stems are played by another patch, since the one they had failed
     RECOGNISED = "recognised"  #: a song was found published, by a farm whose ledger is gone
     MENDED = "mended"  #: files of the store were found lost or damaged, and are made anew
     PURGED = "purged"  #: what an ended submission had left was removed
@@ -155,6 +156,10 @@ class RejectReason(StrEnum):
     TOO_FEW_PARTS = "too_few_parts"
     TOO_MANY_PARTS = "too_many_parts"
     TOO_FEW_NOTES = "too_few_notes"
+    TOO_SPARSE = "too_sparse"  #: fewer notes per second than the plan wants
+    TOO_DENSE = "too_dense"  #: more notes per second than the plan wants
+    LONG_REST = "long_rest"  #: nobody plays for longer than the plan allows
+    ODD_TEMPO = "odd_tempo"  #: slower or faster than the plan allows, at some time
     BAND_NOT_MET = "band_not_met"  #: a place of the band that no part takes at all
     BAND_TOO_FEW = "band_too_few"  #: fewer parts than the band wants of a place
     BAND_TOO_MANY = "band_too_many"  #: more parts than the band allows of a place
@@ -190,6 +195,7 @@ class FailureReason(StrEnum):
     PRESET_SUBSTITUTED = "preset_substituted"  #: the soundfont lacks the bank or kit; its bank 0 or standard kit plays
     BENDS_IGNORED = "bends_ignored"  #: the patch plays no pitch bends: its notes sound, and are labelled, unbent
     SILENT_BY_MIDI = "silent_by_midi"  #: volume, expression or velocity is zero wherever notes sound
+    INAUDIBLE = "inaudible"  #: volume, expression and velocity put every note below what an engine can sound
     # engine
     ENGINE_CRASH = "engine_crash"
     ENGINE_FAILED = "engine_failed"
@@ -258,7 +264,8 @@ SONG_MOVES: Final[dict[SongState, frozenset[SongState]]] = {
     #: To its end at once where it is found published already.
     SongState.SPLITTING: frozenset({SongState.DRAWING, SongState.DONE, SongState.FAILED, SongState.CANCELLED}),
     SongState.DRAWING: frozenset({SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),
-    SongState.RENDERING: frozenset({SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
+    #: Back to the draw where a patch failed and the plan wants another one.
+    SongState.RENDERING: frozenset({SongState.MIXING, SongState.DRAWING, SongState.FAILED, SongState.CANCELLED}),
     SongState.MIXING: frozenset({SongState.ANNOTATING, SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),
     SongState.ANNOTATING: frozenset({SongState.PUBLISHING, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
     SongState.PUBLISHING: frozenset({SongState.DONE, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
@@ -277,7 +284,8 @@ STEM_MOVES: Final[dict[StemState, frozenset[StemState]]] = {
     StemState.DONE: frozenset({StemState.READY}),
     #: The rest only when a person asks for a stem again, or accepts its song without the one that failed.
     StemState.DROPPED: frozenset({StemState.READY}),
-    StemState.FAILED: frozenset({StemState.DROPPED}),
+    #: The first where another patch plays it.
+    StemState.FAILED: frozenset({StemState.READY, StemState.DROPPED}),
     StemState.CANCELLED: frozenset({StemState.READY, StemState.DROPPED}),
 }
 

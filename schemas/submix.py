@@ -141,6 +141,11 @@ def mixing_values(
     return dict(zip(MIXING_KEYS, (inst_class, is_drum, program_name, number, patch, preset), strict=True))
 
 
+def same_value(one: Value, other: Value) -> bool:
+    """Whether two values of a recipe or of metadata are one: `true` is not 1."""
+    return _exact(one) == _exact(other)
+
+
 def _exact(value: object) -> tuple[bool, object]:
     """Tell `true` from 1, which Python takes for equal; lists and the like equal nothing."""
     return isinstance(value, bool), value if isinstance(value, bool | int | float | str) else None

@@ -27,6 +27,7 @@ from schemas.errors import ServiceError
 from schemas.logs import say_fields
 from schemas.states import TaskKind
 from schemas.tasks import SONG_TASKS, TICKET_TASK, QueueName, celery_settings, ticket_queue
+from schemas.words import counted
 from workers.config import WorkerSettings
 from workers.refusals import Refused, check_flower, engine_of_ticket, id_of_task
 from workers.slot import Slot
@@ -86,7 +87,7 @@ def ticket(self: Any, *args: object, **kwargs: object) -> int:
 def _show(task: Any, leases: list[StemLease]) -> None:
     """Let Flower show what a ticket turned out to be for: engine, patch and number of stems."""
     patch = leases[0].job.patch
-    shown = [patch.engine, patch.asset.name, f"{len(leases)} stems"]
+    shown = [patch.engine, patch.asset.name, counted(len(leases), "stem")]
     with contextlib.suppress(OperationalError, OSError):  # a picture for people: work does not wait for it
         task.send_event("task-started", retry=False, args=repr(shown), kwargs="{}")
 

@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 from farm.ledger import Ledger, StemCommit, StemLease
 from schemas.errors import DiskFullError, EngineError, FarmError, LedgerError, StoreAwayError
+from schemas.job import RenderJob
 from schemas.result import RenderCost, StemResult
 from schemas.states import FailureReason, RecycleCause, VerdictStatus
+from workers.audio.levels import SOUND_FLOOR
 from workers.engines.client import EngineProcess
 from workers.engines.switch import Engines
+from workers.midi.levels import loudest_db
+from workers.midi.rules import played_midi
 from workers.store import Store, open_store
 from workers.tasks import reason_of
 from workers.tasks.mending import mend_song
@@ -94,6 +98,7 @@ def _render(engine: Engines | EngineProcess, lease: StemLease, store: Store) -> 
             lease.job,
             other_hashes=lease.other_hashes,
             data_hash=outcome.data_hash,
+            loudest_db=_asked_level(store, lease.job) if outcome.measured.peak <= SOUND_FLOOR else None,
         )
         if verdict.status in _BAD:
             reason = verdict.findings[0]
@@ -111,3 +116,10 @@ def _render(engine: Engines | EngineProcess, lease: StemLease, store: Store) -> 
     finally:
         part.unlink(missing_ok=True)
     return Rendered(StemCommit(lease.stem_id, lease.epoch, result, outcome.cost), size_bytes)
+
+
+def _asked_level(store: Store, job: RenderJob) -> float | None:
+    """Return how loud the MIDI of a silent stem asks its loudest note to be; a file of a whole song is not looked at."""
+    if job.patch.whole:
+        return None
+    return loudest_db(played_midi(store.midi_path(job.midi_sha256).read_bytes(), job.rules))

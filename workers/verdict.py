@@ -14,6 +14,7 @@ from schemas.job import RenderJob
 from schemas.patch import Patch
 from schemas.result import EngineReport, StemMeasurement, Verdict
 from schemas.states import FailureReason, VerdictStatus
+from schemas.words import counted
 from workers.audio.levels import SOUND_FLOOR
 from workers.audio.stemfile import CHUNK_FRAMES
 
@@ -35,6 +36,9 @@ ONSET_LEAD_S: Final = 0.01
 #: Median spectral flatness of the loudest moments above which a pitched stem is noise: white noise has 0.97, the noisiest
 #: pitched General MIDI preset of both soundfonts 0.23, and those that are meant to be noise up to 0.53.
 NOISE_FLATNESS: Final = 0.5
+#: So far below full level silence is what notes ask for: General MIDI presets of TimGM6mb peak at -5 to -23 dBFS when played
+#: at full velocity, volume and expression, and silence begins at -100 dBFS. Velocity 1 alone takes 84 dB.
+INAUDIBLE_DB: Final = -77.0
 #: Programs that are noise by their nature: synth effects (General MIDI 97-104), percussion and sound effects (113-128).
 _NOISY_PROGRAMS: Final = frozenset({*range(96, 104), *range(112, 128)})
 #: Room for the engine's grid and for the chunks in which it looks for the end of a tail, frames.
@@ -55,6 +59,7 @@ def judge(
     *,
     other_hashes: Collection[str] = (),
     data_hash: str = "",
+    loudest_db: float | None = None,
 ) -> Verdict:
     """Return the verdict on one stem.
 
@@ -66,11 +71,12 @@ def judge(
         job: what was asked for.
         other_hashes: data hashes of stems of the same song that play other MIDI.
         data_hash: of this stem.
+        loudest_db: how far below full level the MIDI asks the loudest note to be; None where that is not known.
 
     Returns:
         Status and findings in order of weight; the first names the failure, where the status is one.
     """
-    findings = list(_findings(report, measured, job))
+    findings = list(_findings(report, measured, job, loudest_db))
     if data_hash in other_hashes and measured.peak > SOUND_FLOOR:
         findings.append((FailureReason.SAME_AUDIO, "the same audio as another part that plays other MIDI"))
     findings.sort(key=lambda finding: finding[0] not in _RETRY)
@@ -88,18 +94,20 @@ def _status(report: EngineReport, measured: StemMeasurement, names: list[Failure
     return VerdictStatus.WARN if names else VerdictStatus.PASS
 
 
-def _findings(report: EngineReport, measured: StemMeasurement, job: RenderJob) -> Iterator[Finding]:
+def _findings(
+    report: EngineReport, measured: StemMeasurement, job: RenderJob, loudest_db: float | None
+) -> Iterator[Finding]:
     if measured.nonfinite:
         yield FailureReason.NOT_FINITE, f"{measured.nonfinite} samples are NaN or infinite"
         return
     yield from _length(report, measured, job)
     if measured.peak <= SOUND_FLOOR:
-        yield from _silence(report)
+        yield from _silence(report, loudest_db)
         return
     yield from _onset(report, measured, job)
     yield from _tail(report, measured, job)
     if report.silent_notes:
-        text = f"the preset {report.preset_name} has no sample for {len(report.silent_notes)} of {report.notes} notes"
+        text = f"the preset {report.preset_name} has no sample for {len(report.silent_notes)} of {counted(report.notes, 'note')}"
         yield FailureReason.SILENT_NOTES, text
     if (report.preset_bank, report.preset_program) != (job.patch.bank, job.patch.program):
         text = f"{report.preset_name} stands in for bank {job.patch.bank}, program {job.patch.program}"
@@ -119,13 +127,17 @@ def _length(report: EngineReport, measured: StemMeasurement, job: RenderJob) -> 
         yield FailureReason.WRONG_LENGTH, text
 
 
-def _silence(report: EngineReport) -> Iterator[Finding]:
-    """Silence is right where no note is asked to sound; anywhere else it is the worst of errors."""
+def _silence(report: EngineReport, loudest_db: float | None) -> Iterator[Finding]:
+    """Silence is right where no note is asked to sound, or none to be heard; anywhere else it is the worst of errors."""
     audible = report.notes - report.muted_notes
     if audible <= 0:
         yield FailureReason.SILENT_BY_MIDI, "volume or expression is zero wherever notes sound"
         return
-    yield FailureReason.ALL_ZERO, f"no sound where {audible} notes sound"
+    if loudest_db is not None and loudest_db <= INAUDIBLE_DB:
+        text = f"velocity, volume and expression put its loudest note {-loudest_db:.0f} dB below full level"
+        yield FailureReason.INAUDIBLE, text
+        return
+    yield FailureReason.ALL_ZERO, f"no sound where {counted(audible, 'note')} should sound"
     if report.first_audible_note_s is None:
         yield FailureReason.SILENT_NOTES, f"the preset {report.preset_name} has no sample for any of them"
 

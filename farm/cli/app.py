@@ -11,7 +11,7 @@ import typer
 
 from farm.cli.commands import commands
 from farm.cli.making import making
-from farm.cli.options import MAKE, PANELS, SERVE, WATCH, Json, MaybeId, Slots
+from farm.cli.options import MAKE, PANELS, SERVE, WATCH, Json, Slots
 from farm.cli.tools import tools
 from schemas.errors import FarmError
 
@@ -199,17 +199,22 @@ def up(
 
 @app.command(rich_help_panel=WATCH)
 def status(
-    submission: MaybeId = None,
+    submission: Annotated[
+        str | None,
+        typer.Argument(help="Number of the submission, or the folder of a local run; left out, all of them."),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep the picture up to date until the submission ends.")
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Show submissions, or how far one is.
+    """Show submissions, or how far one is and what each stage has cost.
 
     farm status
 
     farm status 3 --watch
+
+    farm status out/pop
     """
     from farm.cli.inspect import status_command
 

@@ -12,24 +12,25 @@ from rich.table import Table
 
 from farm.cli.door import service_ledger
 from farm.cli.output import print_json
-from farm.cli.picture import View, listing, picture
+from farm.cli.picture import View, listing, picture, stages
 from farm.cli.screens import show, table
 from farm.ledger import Ledger, open_ledger
 from schemas.dataset import FARM_FOLDER
-from schemas.errors import UnknownIdError
+from schemas.errors import PlanError, UnknownIdError
 
 
-def status_command(submission: int | None, *, watch: bool, as_json: bool) -> int:
-    """Show one submission or list all, once or until it has ended."""
+def status_command(submission: str | None, *, watch: bool, as_json: bool) -> int:
+    """Show one submission or list all, once or until it has ended; one may be the folder of a local run."""
     if watch:
         from farm.cli.watch import watch_command
 
-        return watch_command(submission, as_json=as_json)
+        return watch_command(_number(submission), as_json=as_json)
+    if submission is not None:
+        with _found(submission) as (ledger, number):
+            status = ledger.status(number)
+        print_json(status) if as_json else show(picture(View(status)), *stages(status.stages))
+        return 0
     with service_ledger() as ledger:
-        if submission is not None:
-            status = ledger.status(submission)
-            print_json(status) if as_json else show(picture(View(status)))
-            return 0
         rows = [ledger.status(row.id) for row in ledger.submissions()]
     print_json(rows) if as_json else show(listing(rows))
     return 0
@@ -73,6 +74,15 @@ def by_rule(counts: Mapping[str, int]) -> Table:
     """Return a table of how many files each rule rejected, the most first."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return table("", ["rejected", "by rule"], [[count, reason] for reason, count in ranked])
+
+
+def _number(submission: str | None) -> int | None:
+    if submission is None or submission.isdigit():
+        return None if submission is None else int(submission)
+    raise PlanError(
+        f"--watch goes with the number of a submission, not with {submission}",
+        hint="A local run shows its progress itself; `farm status` lists the submissions of a service",
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 
 from farm.cli.door import service_ledger
@@ -27,7 +28,11 @@ def limits_command(name: str | None, maximum: int | None, scope: str, *, drop: b
             return answer({"name": name, "dropped": True}, f"limit {name}: dropped", as_json=as_json)
         if name is not None and maximum is not None:
             ledger.set_limit(name, maximum, LimitScope(scope))
-            return answer({"name": name, "max": maximum, "scope": scope}, _set(name, maximum, scope), as_json=as_json)
+            known = ledger.limit_names()
+            if name not in known:
+                sys.stderr.write(_unknown(name, known))
+            said = {"name": name, "max": maximum, "scope": scope, "known": name in known}
+            return answer(said, _set(name, maximum, scope), as_json=as_json)
         return _list(ledger.limits(), name, as_json=as_json)
 
 
@@ -46,6 +51,13 @@ def _list(reports: list[LimitReport], name: str | None, *, as_json: bool) -> int
         rows: list[list[object]] = [[r.name, r.max, r.taken, r.scope] for r in found]
         show(table("limits", ["limit", "max", "taken", "scope"], rows))
     return 0
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    """Say that a limit counts nothing that this farm has seen; it may be set ahead of it all the same."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    nearest = f"; the nearest name is {near[0]}" if near else ""
+    return f"note: nothing that this farm has loaded so far is called {name}{nearest}; the limit waits for it\n"
 
 
 def _set(name: str, maximum: int, scope: str) -> str:

@@ -9,8 +9,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from schemas import words
+
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _UNITS = ("B", "KB", "MB", "GB", "TB")
+
+#: A count with its noun: `1 stem`, `2,040 stems`.
+counted = words.counted
 
 
 def print_json(value: Any) -> None:
@@ -80,8 +85,3 @@ def size(count: float | None) -> str:
         count /= 1000
         power += 1
     return f"{count:,.1f} {_UNITS[power]}" if power else f"{count:g} {_UNITS[0]}"
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun: `1 stem`, `2,040 stems`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -16,6 +16,7 @@ from farm.cli.output import counted, duration
 from farm.cli.patches import KEY_LENGTH, condition, speed
 from farm.cli.screens import table
 from farm.ledger import FailureGroup, PatchReport, SubmissionStatus
+from farm.ledger.stages import StageCost
 from farm.scheduling.eta import Eta
 from schemas.states import SUBMISSION_ENDS, SubmissionState
 
@@ -156,6 +157,23 @@ def _patches(reports: Sequence[PatchReport]) -> list[Table]:
     title = f"\npatches with work left: {len(waiting)}"
     columns = ["patch", "label", "ready", "leased", "done", "failed", "left", "speed", ""]
     return [table(title, columns, rows)]
+
+
+def stages(costs: Sequence[StageCost]) -> list[Table]:
+    """Return a table of what each stage has done and what that cost."""
+    if not costs:
+        return []
+    total_s = sum(cost.wall_s for cost in costs) or 1.0
+    rows: list[list[object]] = [
+        [
+            cost.stage, counted(cost.done, cost.unit), cost.failed or "", duration(cost.wall_s),
+            f"{100 * cost.wall_s / total_s:.0f} %", duration(cost.cpu_s),
+        ]
+        for cost in costs
+    ]  # fmt: skip
+    return [
+        table("\ntime of all slots by stage", ["stage", "done", "tries failed", "time", "share", "processor"], rows)
+    ]
 
 
 def _failures(groups: Sequence[FailureGroup]) -> list[Table]:

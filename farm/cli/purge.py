@@ -74,7 +74,7 @@ def _purge(ledger: Ledger, submission: Submission, *, dry_run: bool, forget: boo
     ask(order, mine, hear)
     (seen,) = totals
     if not dry_run and seen.files:
-        ledger.note_purge(submission.id, f"{seen.files} files, {seen.size_bytes} bytes")
+        ledger.note_purge(submission.id, f"{counted(seen.files, 'file')}, {counted(seen.size_bytes, 'byte')}")
     if forget and not dry_run:
         ledger.forget(submission.id)
     return {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from farm.cli.output import counted, print_json
 from farm.dataset import splits
-from farm.dataset.mirdata import stale_indexes
+from farm.dataset.mirdata import remove_stale_indexes
 from farm.dataset.records import Shelf, read_shelf, replace, slakh_uuid
 from farm.planning.splits import Placed, place, read_split_file, unknown_names
 from schemas.errors import PlanError
@@ -27,6 +28,7 @@ def resplit_command(
     if by not in ("cluster", "song"):
         raise PlanError(f"--by {by}: it is `cluster` or `song`", hint="See `farm resplit --help`")
     shares = {} if ratios is None else read_ratios(ratios)
+    _tell_of_other_sums(shares)
     named = None if file is None else read_split_file(file).destinations()
     done = splits.undo(out) if take_back else splits.finish(out)
     unknown: list[str] = []
@@ -47,14 +49,17 @@ def resplit_command(
         done = again.model_copy(update={"resumed": done.resumed})
     if write is not None:
         replace(write.expanduser(), splits.split_file(read_shelf(out)).model_dump_json(indent=1) + "\n")
-    stale = stale_indexes(out) if done.moved or done.resumed else []
+    stale = remove_stale_indexes(out)
     if as_json:
-        print_json({**done.model_dump(), "unknown": len(unknown), "stale": stale})
+        print_json({**done.model_dump(), "unknown": len(unknown), "removed_indexes": stale})
     else:
         asked = "undo" if take_back else "move" if named is not None or shares else ""
         sys.stdout.write(_words(done, unknown, asked))
         if stale:
-            sys.stdout.write(f"{', '.join(stale)} names the old places: `farm index mirdata {out}` writes it anew\n")
+            names = ", ".join(stale)
+            sys.stdout.write(
+                f"removed {names}, which named the old places: `farm index mirdata {out}` writes it anew\n"
+            )
     return 0
 
 
@@ -79,6 +84,14 @@ def read_ratios(text: str) -> dict[str, float]:
     except ValueError as error:
         message = str(error).splitlines()[2].strip().removeprefix("Value error, ")
         raise PlanError(f"--ratios {text}: {message}", hint=hint) from error
+
+
+def _tell_of_other_sums(shares: Mapping[str, float]) -> None:
+    """Say what shares below 1 come to that do not sum to 1: they are divided by their sum. `3` and `1` are meant so."""
+    total = sum(shares.values())
+    if min(shares.values(), default=1.0) < 1.0 and not math.isclose(total, 1.0, abs_tol=1e-9):
+        real = ", ".join(f"{name} {share / total:.4g}" for name, share in shares.items())
+        sys.stderr.write(f"the shares sum to {total:.6g}, not to 1, and are divided by that: {real}\n")
 
 
 def _songs(shelf: Shelf) -> list[Placed]:

@@ -81,7 +81,7 @@ def _show(*, quiet: bool) -> Any:
     """Return what shows progress: nothing for machines and where nobody looks."""
 
     def show(done: int, tracks: int) -> None:
-        sys.stderr.write(f"\r{done} of {tracks} tracks" + ("\n" if done == tracks else ""))
+        sys.stderr.write(f"\r{done} of {counted(tracks, 'track')}" + ("\n" if done == tracks else ""))
         sys.stderr.flush()
 
     def ignore(done: int, tracks: int) -> None:

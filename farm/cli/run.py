@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -82,6 +83,7 @@ def _report(ledger: Ledger, status: SubmissionStatus, *, wall_s: float, fresh: b
         "stem_audio_s": round(status.stem_audio_s, 3),
         "wall_s": round(wall_s, 3),
         "times_real_time": round(status.stem_audio_s / wall_s, 1) if fresh else None,
+        "stages": [dataclasses.asdict(cost) for cost in status.stages],
         "rejected": dict(sorted(status.rejected.items())),
         "warnings": dict(sorted(status.warnings.items())),
         "failures": [{"kind": f.kind, "name": f.name, "reason": f.reason, "detail": f.detail} for f in failures],

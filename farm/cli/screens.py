@@ -13,6 +13,7 @@ from rich.table import Table
 
 from farm.ledger import SubmissionStatus
 from schemas.states import SubmissionState
+from schemas.words import counted
 
 #: Failed songs and stems that a summary names; `farm failures` has them all.
 LISTED = 10
@@ -72,8 +73,8 @@ class Progress:
 
 def _counts(status: SubmissionStatus, scanning: bool) -> str:
     if scanning:
-        return f"{status.files_scanned} of {status.files_total} files"
-    return f"{status.songs_done} of {status.songs_total} songs, {status.stems_done} stems"
+        return f"{status.files_scanned} of {counted(status.files_total, 'file')}"
+    return f"{status.songs_done} of {counted(status.songs_total, 'song')}, {counted(status.stems_done, 'stem')}"
 
 
 def summary(report: Mapping[str, Any]) -> None:
@@ -81,11 +82,15 @@ def summary(report: Mapping[str, Any]) -> None:
     console = Console()
     songs = report["songs"]
     failed = f", [red]{songs['failed']} failed[/red]" if songs["failed"] else ""
-    console.print(f"[bold]{songs['published']}[/bold] of {songs['accepted']} songs published{failed}", highlight=False)
+    console.print(
+        f"[bold]{songs['published']}[/bold] of {counted(songs['accepted'], 'song')} published{failed}", highlight=False
+    )
     speed = (
         f", {report['times_real_time']:,.0f} × real time in {report['wall_s']:.1f} s" if report["did_anything"] else ""
     )
-    console.print(f"{report['stems']} stems, {report['stem_audio_s']:,.0f} s of stem audio{speed}", highlight=False)
+    console.print(
+        f"{counted(report['stems'], 'stem')}, {report['stem_audio_s']:,.0f} s of stem audio{speed}", highlight=False
+    )
     if not report["did_anything"]:
         console.print("nothing to do: the dataset was finished before")
     for title in ("rejected", "warnings"):

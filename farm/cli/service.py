@@ -24,6 +24,7 @@ from schemas.errors import ServiceError
 from schemas.logs import say_fields
 from schemas.machine import usable_cores
 from schemas.tasks import CELERY_APP, QueueName, ticket_queue
+from schemas.words import counted
 
 
 def submit_command(asked: Asked, *, as_json: bool) -> int:
@@ -36,7 +37,9 @@ def submit_command(asked: Asked, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(report) + "\n")
     else:
         files = len(request.source.paths)
-        sys.stdout.write(f"submission {submission_id}: {files} files; `farm status {submission_id} --watch` shows it\n")
+        sys.stdout.write(
+            f"submission {submission_id}: {counted(files, 'file')}; `farm status {submission_id} --watch` shows it\n"
+        )
     return 0
 
 

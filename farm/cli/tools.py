@@ -196,3 +196,43 @@ def submix(
     from farm.cli.rework import submix_command
 
     raise typer.Exit(submix_command(dataset, recipes, tracks=track or [], jobs=jobs, as_json=json_))
+
+
+@tools.command(rich_help_panel=USE)
+def export(
+    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished dataset of the farm.")],
+    form: Annotated[str, typer.Option("--format", help="webdataset, parquet, jsonl, csv or huggingface.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="New folder; default: DIR-FORMAT beside the dataset.")
+    ] = None,
+    what: Annotated[
+        str | None, typer.Option("--what", help="Of each song: mix,stems,midi,annotation (default), mixes,submixes.")
+    ] = None,
+    no_midi: Annotated[bool, typer.Option("--no-midi", help="Leave the MIDI out.")] = False,
+    split: Annotated[str | None, typer.Option("--split", help="Only this split; default: all but `omitted`.")] = None,
+    shard_size: Annotated[str | None, typer.Option("--shard-size", help="Largest tar shard, such as 500MB; default 1GB.")] = None,
+    shuffle: Annotated[
+        int | None, typer.Option("--shuffle", metavar="SEED", help="Put songs into shards in an order drawn by this seed.")
+    ] = None,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Paths of tables begin at the tables, not at the dataset.")
+    ] = False,
+    json_: Json = False,
+) -> None:  # fmt: skip
+    """Export a finished dataset for streaming and analysis: tar shards with an index, tables, a Hugging Face folder.
+
+    Every file is compared with the manifest on the way. The same command again does nothing; broken off, it begins again.
+
+        farm export out/pop --format webdataset --out shards --shard-size 500MB
+
+        farm export out/pop --format parquet --relative
+
+        farm export out/pop --format huggingface --what mix,stems --split train
+    """
+    from farm.cli.export import export_command
+
+    code = export_command(
+        dataset, form, out, what=what, no_midi=no_midi, split=split, shard_size=shard_size, shuffle=shuffle,
+        relative=relative, as_json=json_,
+    )  # fmt: skip
+    raise typer.Exit(code)

@@ -43,7 +43,11 @@ SONG_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
     "rate": (Kind.NUMBER, "Hz"),
     "channels": (Kind.NUMBER, "1 or 2"),
     "warnings": (Kind.WORDS, "what was found in the MIDI file"),
+    "song_verdict": (Kind.TEXT, "pass, or warn where a stem has a finding or no audio"),
+    "song_findings": (Kind.WORDS, "findings of all its stems"),
+    "song_sounding": (Kind.NUMBER, "share of the notes of all stems that sound, 0 to 1"),
     "mix": (Kind.TEXT, "path of the mix in the dataset"),
+    "mixes": (Kind.WORDS, "names of its other mixes"),
 }
 #: Facts of a stem.
 STEM_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
@@ -66,10 +70,21 @@ STEM_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
     "lufs": (Kind.NUMBER, "loudness as rendered, LUFS"),
     "published_lufs": (Kind.NUMBER, "loudness as published, LUFS"),
     "gain": (Kind.NUMBER, "gain that was applied, dB"),
+    "role_gain": (Kind.NUMBER, "what its role in the mix has of that, dB"),
+    "pan": (Kind.NUMBER, "-1 is left, 1 is right, 0 is as played"),
     "peak": (Kind.NUMBER, "sample peak as published, dBFS"),
     "silent": (Kind.FLAG, "has no loudness to match"),
     "rendered": (Kind.FLAG, "is published as audio"),
     "findings": (Kind.WORDS, "what the check of the render found"),
+    "verdict": (Kind.TEXT, "pass or warn, of the render"),
+    "sounding": (Kind.NUMBER, "share of its notes that sound, 0 to 1"),
+    "onset_lag": (Kind.NUMBER, "seconds from the first note to the first sound"),
+    "raw_peak": (Kind.NUMBER, "sample peak as rendered, dBFS"),
+    "raw_rms": (Kind.NUMBER, "RMS as rendered, dBFS"),
+    "tail": (Kind.NUMBER, "level of the last 50 ms below its peak, dB"),
+    "tail_cut": (Kind.FLAG, "still sounded at the longest tail"),
+    "flatness": (Kind.NUMBER, "spectral flatness where loud, 0 tone to 1 noise"),
+    "dc": (Kind.NUMBER, "constant offset relative to its RMS"),
     "audio": (Kind.TEXT, "path of the audio in the dataset"),
     "midi": (Kind.TEXT, "path of the MIDI file in the dataset"),
 }
@@ -78,6 +93,11 @@ FIELDS: Final[dict[str, Kind]] = {name: kind for name, (kind, _) in {**SONG_FIEL
 _KEPT: Final = "catalogue.jsonl"
 #: Raised when other facts are gathered, so that what was kept before is read anew.
 _FORM: Final = 2
+#: Fields of a stem -> what they are called in its quality.
+_QUALITY: Final = {
+    "verdict": "verdict", "sounding": "sounding_share", "onset_lag": "onset_lag_s", "raw_peak": "peak_dbfs",
+    "raw_rms": "rms_dbfs", "tail": "tail_db", "tail_cut": "tail_cut", "flatness": "flatness", "dc": "dc_share",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +184,19 @@ def _of_annotation(song: Mapping[str, Any]) -> Entry:
         "rate": song["rate_hz"],
         "channels": song["channels"],
         "warnings": sorted(song["warnings"]),
+        **_song_quality(song.get("quality") or {}),
         "mix": song["mix"]["audio"],
+        "mixes": [mix["name"] for mix in song.get("mixes", [])],
     }
     return Entry(facts, stems)
+
+
+def _song_quality(quality: Mapping[str, Any]) -> Facts:
+    return {
+        "song_verdict": quality.get("verdict"),
+        "song_findings": sorted(quality.get("findings", [])),
+        "song_sounding": quality.get("sounding_share"),
+    }
 
 
 def _stem(stem: Mapping[str, Any]) -> Facts:
@@ -189,10 +219,13 @@ def _stem(stem: Mapping[str, Any]) -> Facts:
         "lufs": stem["loudness_lufs"],
         "published_lufs": stem["published_loudness_lufs"],
         "gain": stem["gain_db"],
+        "role_gain": stem.get("role_gain_db", 0.0),
+        "pan": stem.get("pan", 0.0),
         "peak": stem["peak_dbfs"],
         "silent": stem["silent"],
         "rendered": stem["audio"] is not None,
         "findings": list(stem["findings"]),
+        **{field: (stem.get("quality") or {}).get(name) for field, name in _QUALITY.items()},
         "audio": stem["audio"],
         "midi": stem["midi"],
     }

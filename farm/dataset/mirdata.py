@@ -16,10 +16,11 @@ from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
+from farm.dataset.folder import translated_os_errors
 from farm.dataset.records import read_shelf
 from schemas.annotation import SongAnnotation
-from schemas.dataset import ANNOTATION, DATASET, SLAKH_PATHS, TrackRecord
-from schemas.errors import DatasetError
+from schemas.dataset import ANNOTATION, DATASET, MIRDATA_INDEXES, SLAKH_PATHS, TrackRecord
+from schemas.errors import DatasetError, NoDatasetError
 from schemas.machine import usable_cores
 
 BABY: Final = "baby"
@@ -71,10 +72,20 @@ def write_index(index: MirdataIndex, folder: Path) -> Path:
     return target
 
 
-def stale_indexes(folder: Path) -> list[str]:
-    """Return the names of the index files in a dataset that name a song's mix where none is, or cannot be read."""
-    around = folder.expanduser().resolve().parent
-    return sorted(path.name for path in folder.expanduser().glob("slakh_index_*.json") if not _holds(path, around))
+def remove_stale_indexes(folder: Path) -> list[str]:
+    """Remove the index files in a dataset of the farm that name a song's mix where none is, or cannot be read.
+
+    Whoever reads such an index finds files missing, and mirdata is not the one to say why. Returns their names.
+    """
+    folder = folder.expanduser()
+    if not (folder / DATASET).is_file():
+        return []  # a dataset of others, and what lies in it is theirs
+    around = folder.resolve().parent
+    stale = sorted(path for path in folder.glob(MIRDATA_INDEXES) if not _holds(path, around))
+    with translated_os_errors(folder):
+        for path in stale:
+            path.unlink(missing_ok=True)
+    return [path.name for path in stale]
 
 
 def _holds(path: Path, around: Path) -> bool:
@@ -141,7 +152,7 @@ def _entry(folder: Path, path: Path) -> Entry:
 def _records(folder: Path) -> list[TrackRecord]:
     shelf = read_shelf(folder)
     if shelf.record is None:
-        raise DatasetError(
+        raise NoDatasetError(
             f"{folder} is no dataset of the farm: there is no {DATASET}",
             hint="mirdata has indexes of Slakh's own releases",
         )

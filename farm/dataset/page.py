@@ -33,6 +33,8 @@ def headlines(found: Statistics) -> list[tuple[str, str]]:
     ]
     if found.duration_s:
         lines += [("mixtures", hours(found.duration_s)), ("stem audio", hours(found.stem_audio_s))]
+    if found.mixes:
+        lines.append(("other mixes", ", ".join(f"{count:,} × {name}" for name, count in found.mixes.items())))
     if found.notes:
         lines += [
             ("sounding", hours(found.active_s)),

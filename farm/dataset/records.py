@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from farm.dataset.places import track_folders
 from schemas.base import canonical_json
 from schemas.dataset import DATASET, FARM_FOLDER, MANIFEST, RESPLIT, SLAKH_PATHS, DatasetRecord, TrackRecord
-from schemas.errors import DatasetError
+from schemas.errors import DatasetError, NoDatasetError
 
 #: Journal of tracks that are being moved; there only while that is under way, or after it was broken off.
 JOURNAL: Final = "journal.json"
@@ -36,22 +36,32 @@ def read_shelf(folder: Path) -> Shelf:
     """Read a finished dataset of the farm, or a folder of Slakh's.
 
     Raises:
-        DatasetError: it is neither, is not finished, or its tracks were being moved when something broke off.
+        NoDatasetError: it is neither, or is not finished.
+        DatasetError: its tracks were being moved when something broke off, or its records are damaged.
     """
-    if not folder.is_dir():
-        raise DatasetError(f"there is no folder {folder}", hint="Name the folder of a dataset")
+    check_there(folder)
     check_whole(folder)
     if (folder / FARM_FOLDER / "plan.json").exists() and not (folder / DATASET).exists():
-        raise DatasetError(f"{folder} is not finished: there is no {DATASET}", hint="Let its run end, then try again")
+        raise NoDatasetError(f"{folder} is not finished: there is no {DATASET}", hint="Let its run end, then try again")
     places = _places(folder)
     if (folder / DATASET).exists():
         return Shelf(folder, places, read_dataset(folder), read_manifest(folder))
     if not places:
-        raise DatasetError(
+        raise NoDatasetError(
             f"{folder} is no dataset: neither {DATASET} nor a folder with {SLAKH_PATHS.sign} is in it",
             hint="Name what --out named, or the folder that holds Slakh's train, validation and test",
         )
     return Shelf(folder, places, None, [])
+
+
+def check_there(folder: Path) -> None:
+    """Refuse a folder that is not there.
+
+    Raises:
+        NoDatasetError: it is not.
+    """
+    if not folder.is_dir():
+        raise NoDatasetError(f"there is no folder {folder}", hint="Name the folder of a dataset")
 
 
 def check_whole(folder: Path) -> None:

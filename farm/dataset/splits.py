@@ -17,7 +17,16 @@ from typing import Literal
 from pydantic import ValidationError
 
 from farm.dataset.folder import farm_folder, locked, translated_os_errors
-from farm.dataset.records import JOURNAL, Shelf, read_dataset, read_manifest, read_shelf, replace, write_records
+from farm.dataset.records import (
+    JOURNAL,
+    Shelf,
+    check_there,
+    read_dataset,
+    read_manifest,
+    read_shelf,
+    replace,
+    write_records,
+)
 from schemas.base import FarmModel
 from schemas.dataset import DATASET, RESPLIT, SplitsRecord
 from schemas.errors import DatasetError
@@ -123,8 +132,7 @@ def split_file(shelf: Shelf) -> SplitFile:
 @contextlib.contextmanager
 def _held(out: Path) -> Iterator[None]:
     """Hold the lock of a dataset, and turn failures of the file system into errors that say what to do."""
-    if not out.is_dir():
-        raise DatasetError(f"there is no folder {out}", hint="Name the folder of a dataset")
+    check_there(out)
     if not farm_folder(out).is_dir():
         read_shelf(out)  # Slakh's own, or nothing in which anything may be written
     with translated_os_errors(out):

@@ -70,6 +70,7 @@ class Statistics(FarmModel):
     stem_audio_s: float
     active_s: float
     size_bytes: int
+    mixes: dict[str, int]  #: name of another mix -> songs that have it
     failed: int
     rejected: dict[str, int]
     leak_free: bool | None  #: None without splits
@@ -100,6 +101,7 @@ def count(shelf: Shelf, entries: Sequence[Entry]) -> Statistics:
         stem_audio_s=_sum(entry.song.get("duration") for entry, stem in stems if stem.get("rendered")),
         active_s=_sum(stem.get("active") for _, stem in stems),
         size_bytes=sum(file.size_bytes for track in shelf.tracks for file in track.files),
+        mixes=_ranked(word for entry in entries for word in _words(entry.song.get("mixes"))),
         failed=0 if record is None else record.failed,
         rejected={} if record is None else _ranked(item.reason for item in record.rejected),
         leak_free=_is_leak_free(entries) if any(group.name for group in splits) else None,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from farm.ledger.drawn import DrawnStem
 from farm.ledger.inventory import Ended, SongFiles, StemFile
 from farm.ledger.ledger import Ledger, open_ledger
 from farm.ledger.records import (
     ChosenSong,
-    DrawnStem,
     Event,
     Failure,
     FailureGroup,

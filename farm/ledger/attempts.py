@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import insert
 
@@ -12,6 +12,9 @@ from farm.ledger.fingerprint import fingerprint
 from farm.ledger.models import AttemptRow
 from farm.ledger.tx import Tx
 from schemas.result import RenderCost
+
+#: What is kept of the cost of a try.
+_COSTS: Final = {"render_s", "load_s", "rss_mb", "cold", "cached"}
 
 
 def attempt(
@@ -33,7 +36,7 @@ def attempt(
     cost: RenderCost | None = None,
 ) -> dict[str, Any]:
     """Return the row of one try; one that failed is grouped with those that failed alike."""
-    measured = dict.fromkeys(RenderCost.model_fields) if cost is None else cost.model_dump()
+    measured = dict.fromkeys(_COSTS) if cost is None else cost.model_dump(include=_COSTS)
     return {
         "submission_id": submission_id, "stem_id": stem_id, "task_id": task_id, "slot_id": slot_id, "host": host,
         "epoch": epoch, "outcome": outcome, "reason": reason, "detail": detail, "began_at": began_at,

@@ -25,6 +25,7 @@ from farm.ledger.suspicion import (
 )
 from farm.ledger.tx import Tx
 from schemas.states import EventKind, FailureReason
+from schemas.words import counted
 
 #: Tries of a patch that are looked at: enough for the last few of each of many hosts.
 _LOOKED_AT: Final = 300
@@ -135,7 +136,7 @@ def _block(tx: Tx, host: str, target: Target, culprit: Culprit, words: str, abou
     blocked = _blocked(tx, host)
     if is_sick(blocked):
         tx.conn.execute(update(HostRow).where(HostRow.host == host).values(sick_until=db_now() + FORGIVE_S))
-        said = f"{host} fails on {len(blocked)} patches and gets no more work for {FORGIVE_S / 3600:g} h"
+        said = f"{host} fails on {counted(len(blocked), 'patch', 'patches')} and gets no more work for {FORGIVE_S / 3600:g} h"
         tx.event(EventKind.SICK, said, host=host)
 
 

@@ -76,6 +76,8 @@ def _record(tx: Tx, host: str | None, done: Sequence[tuple[Held, StemCommit]]) -
         tx.stems(stem.submission_id, stem.load_key, stem.engine, StemState.LEASED, -1, -stem.est_s)
         tx.stems(stem.submission_id, stem.load_key, stem.engine, StemState.DONE, 1, stem.est_s)
         tx.count(stem.submission_id, Subject.AUDIO, "render_s", item.cost.render_s)
+        wall_s = item.cost.render_s + item.cost.load_s
+        tx.stage(stem.submission_id, "render", done=1, wall_s=wall_s, cpu_s=item.cost.cpu_s)
         count_result(tx, stem.submission_id, item.result)
     _note_paces(tx, done)
 

@@ -21,6 +21,7 @@ from schemas.errors import LedgerError
 from schemas.patch import EngineFacts
 from schemas.song import ScanResult, SplitResult
 from schemas.states import EventKind, FailureReason, RejectReason, SongState, TaskKind, TaskState
+from schemas.words import counted
 
 #: Times that a song may be put together anew after its files were lost: more is a store that keeps nothing.
 MAX_RETURNS = 3
@@ -78,10 +79,10 @@ def scan(tx: Tx, task: TaskRef, results: Sequence[ScanResult]) -> bool:
     wanted = [file_id for file_id, _ in scan_batch(tx.conn, task.task_id)]
     if sorted(result.file_id for result in results) != wanted:
         raise LedgerError(
-            f"scan {task.task_id} did not bring one result for each of its {len(wanted)} files",
+            f"scan {task.task_id} did not bring one result for each of its {counted(len(wanted), 'file')}",
             hint="Report on every file that task_files lists, and on no other",
         )
-    end_task(tx, task, TaskState.DONE)
+    end_task(tx, task, TaskState.DONE, units=len(results))
     for result in results:
         if result.facts is None:
             reason = result.reason or RejectReason.UNREADABLE

@@ -10,6 +10,7 @@ from farm.ledger.stems import leased_to, lose
 from farm.ledger.tasks import held_by
 from farm.ledger.tx import Tx
 from schemas.states import EventKind
+from schemas.words import counted
 
 
 def depart(tx: Tx, slot_id: int, detail: str, *, blame: bool, stale_s: float | None = None) -> Expired:
@@ -21,7 +22,7 @@ def depart(tx: Tx, slot_id: int, detail: str, *, blame: bool, stale_s: float | N
         return Expired()
     stems = lose(tx, leased_to(tx.conn, slot_id), StemRow.slot_id == slot_id, detail, blame=blame)
     tasks = sum(free_unasked(tx, task, detail, blame=blame) for task in held_by(tx.conn, slot_id))
-    words = f"slot {slot_id}: {detail}; {stems} stems and {tasks} tasks are free again"
+    words = f"slot {slot_id}: {detail}; {counted(stems, 'stem')} and {counted(tasks, 'task')} free again"
     tx.event(EventKind.SLOT_GONE, words, slot_id=slot_id, host=host_of(tx.conn, slot_id))
     return Expired(slots=1, stems=stems, tasks=tasks)
 

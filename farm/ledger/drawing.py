@@ -11,9 +11,10 @@ from typing import Any, Final
 from sqlalchemy import select, update
 
 from farm.ledger.bulk import insert_rows, update_rows
+from farm.ledger.drawn import DrawnStem
 from farm.ledger.models import PATCH_HELD, LoadKeyRow, PatchRow, SongRow, StemRow
 from farm.ledger.moves import check_move
-from farm.ledger.records import DrawnStem
+from farm.ledger.replacing import fail_without_another, replace
 from farm.ledger.songs import SongHead, fail_song, lock_songs
 from farm.ledger.tx import Subject, Tx, chunks
 from schemas.base import content_hash
@@ -36,15 +37,33 @@ class _Known:
 def draw(tx: Tx, drawn: Sequence[tuple[int, Sequence[DrawnStem]]]) -> int:
     """Give split songs their stems, ready to be rendered; returns how many songs were drawn.
 
-    Those that have stems already, or have ended, are left as they are. A song without a stem fails.
+    Those that have their patches already, or have ended, are left as they are. A song without a stem fails; so does one
+    of which a patch failed and that has no other.
     """
     songs = lock_songs(tx, [song_id for song_id, _ in drawn])
     waiting = [(songs[song_id], stems) for song_id, stems in drawn if songs[song_id].state is SongState.DRAWING]
-    for song, stems in waiting:
+    fresh = [(song, stems) for song, stems in waiting if not song.stems_total]
+    for song, stems in fresh:
         if not stems:
             fail_song(tx, song, FailureReason.NO_PATCH, "the instrument map has no patch for any part of it")
-    _put_stems(tx, [(song, stems) for song, stems in waiting if stems])
+    _put_stems(tx, [(song, stems) for song, stems in fresh if stems and not any(stem.instead_of for stem in stems)])
+    _change_stems(tx, [(song, stems) for song, stems in waiting if song.stems_total])
     return len(waiting)
+
+
+def _change_stems(tx: Tx, drawn: Sequence[tuple[SongHead, Sequence[DrawnStem]]]) -> None:
+    """Give stems of songs other patches than those that failed.
+
+    What was drawn for a song before its stems were is of no use, and is drawn anew at the next look.
+    """
+    ready = [(song, stems) for song, stems in drawn if all(stem.instead_of for stem in stems)]
+    patches = _put_patches(tx, list(dict.fromkeys(stem.job.patch for _, stems in ready for stem in stems)))
+    for song, stems in ready:
+        if stems:
+            known = {stem.part.name: patches[stem.job.patch] for stem in stems}
+            replace(tx, song, stems, {name: (patch.id, patch.load_key) for name, patch in known.items()})
+        else:
+            fail_without_another(tx, song)
 
 
 def _put_stems(tx: Tx, drawn: Sequence[tuple[SongHead, Sequence[DrawnStem]]]) -> None:

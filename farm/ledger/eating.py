@@ -39,7 +39,8 @@ def eat(tx: Tx, submission_id: int, song_name: str, stem_name: str) -> None:
     tx.count(submission_id, Subject.STEM_FAILURE, FailureReason.EATEN.value)
     tx.event(EventKind.EATEN, name, submission_id=submission_id, song_id=song.id, stem_id=stem.id)
     if song.state is SongState.RENDERING:
-        stems_ended(tx, [(song, 1)])
+        # One that failed and waits for another patch has ended already.
+        stems_ended(tx, [(song, 0 if stem.state is StemState.FAILED else 1)])
     else:
         _go_on(tx, song)
 

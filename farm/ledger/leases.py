@@ -25,14 +25,13 @@ from farm.ledger.models import (
     StemRow,
     SubmissionRow,
 )
-from farm.ledger.parsed import patch_of, plan_of
+from farm.ledger.parsed import job_of, plan_of
 from farm.ledger.records import SlotRef, StemLease
 from farm.ledger.retry import MAX_TRIES
 from farm.ledger.slots import Census, bind, census, has_company, slots_by_engine, whereabouts
 from farm.ledger.stemrows import move_stems
 from farm.ledger.stems import leased_to, lose
 from farm.ledger.tx import Tx
-from schemas.job import RenderJob
 from schemas.song import WHOLE
 from schemas.states import StemState
 
@@ -279,17 +278,6 @@ def _lease(row: Any, finished: Sequence[tuple[str, str | None]]) -> StemLease:
         losses=row.losses,
         other_hashes=frozenset(others),
         again=plan_of(row.plan).rerender_existing,
-    )
-
-
-def job_of(row: Any) -> RenderJob:
-    """Put a render job together from a row with a stem's columns and its patch's `body`."""
-    return RenderJob(
-        midi_sha256=row.midi_sha256,
-        patch=patch_of(row.body),
-        rate_hz=row.rate_hz,
-        channels=row.channels,
-        tail_max_s=row.tail_max_s,
     )
 
 

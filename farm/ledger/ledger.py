@@ -13,6 +13,7 @@ from farm.ledger import (
     gauges,
     planned,
     reopening,
+    replacing,
     reports,
     slots,
     songs,
@@ -22,13 +23,13 @@ from farm.ledger import (
     times,
 )
 from farm.ledger.database import PATIENCE_S, Database, parse_url
+from farm.ledger.drawn import DrawnStem, UndrawnSong
 from farm.ledger.gauges import Gauges, Since
 from farm.ledger.keeping import Keeping
 from farm.ledger.opening import upgrade
 from farm.ledger.operating import Operating
 from farm.ledger.records import (
     ChosenSong,
-    DrawnStem,
     Expired,
     Failure,
     Pulse,
@@ -37,7 +38,6 @@ from farm.ledger.records import (
     SongReport,
     Submission,
     SubmissionStatus,
-    UndrawnSong,
 )  # fmt: skip
 from farm.ledger.times import StemTimes
 from farm.ledger.tx import chunks
@@ -221,15 +221,18 @@ class Ledger(Operating, Working, Keeping):
         return self._db.write(lambda tx: songs.admit(tx, submission_id, limit)) if limit > 0 else 0
 
     def undrawn_songs(self, submission_id: int, limit: int) -> list[UndrawnSong]:
-        """Return split songs that wait for their patches."""
-        return self._db.read(lambda conn: songs.undrawn(conn, submission_id, limit))
+        """Return split songs that wait for their patches, or for others than those that failed."""
+        return self._db.read(lambda conn: replacing.undrawn(conn, submission_id, limit))
 
     def draw_song(self, song_id: int, drawn: Sequence[DrawnStem]) -> bool:
         """Give a split song its stems; False when it has them already."""
         return self.draw_songs([(song_id, drawn)]) == 1
 
     def draw_songs(self, drawn: Sequence[tuple[int, Sequence[DrawnStem]]]) -> int:
-        """Give split songs, by id, their stems; returns how many had none. A few dozen at a time are a short write."""
+        """Give split songs, by id, their stems; returns how many were waiting. A few dozen at a time are a short write.
+
+        Of a song of which a patch failed, the stems that change are given; none where there is no other patch.
+        """
         return self._db.write(lambda tx: drawing.draw(tx, drawn)) if drawn else 0
 
     def finish_submission(self, submission_id: int) -> SubmissionState:

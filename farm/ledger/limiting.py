@@ -93,6 +93,13 @@ def all_of(conn: Connection) -> list[LimitReport]:
     return [LimitReport(row.name, row.max, row.scope, _taken(row, loaded)) for row in limits]
 
 
+def countable(conn: Connection) -> list[str]:
+    """Return the names of which `is_about` can be true, sorted: of what was planned or loaded, and of the slots' engines."""
+    rows = conn.execute(select(LoadKeyRow.load_key, LoadKeyRow.engine, LoadKeyRow.label))
+    engines = conn.execute(select(SlotRow.engine).distinct()).scalars()
+    return sorted({*(name for row in rows for name in row if name), *engines})
+
+
 def _taken(limit: Any, loaded: Collection[Loaded]) -> int:
     holders = _holders(limit.name, loaded)
     return len({holder.host if limit.scope is LimitScope.HOST else holder.slot_id for holder in holders})

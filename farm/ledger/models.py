@@ -129,6 +129,7 @@ class SongRow(Row):
     updated_at: Mapped[float]
     cluster: Mapped[str] = mapped_column(String(64), default="")  #: shared by all versions of one song
     subset: Mapped[str | None] = mapped_column(String(64))  #: train, validation, test: what it goes into
+    places: Mapped[str | None]  #: `SongSpec.places`, where there are any
     __table_args__ = (UniqueConstraint("submission_id", "track"),)
 
 
@@ -180,6 +181,7 @@ class StemRow(Row):
     kills: Mapped[int] = mapped_column(Integer, default=0)  #: engines that it has killed
     shortages: Mapped[int] = mapped_column(Integer, default=0)  #: tries that ran out of memory
     failed_host: Mapped[str | None]  #: the one host on which it failed so far; after two failures it goes to others
+    replaced: Mapped[str | None]  #: patches that it had before this one: `schemas.replaced.HISTORY`
 
 
 class SlotRow(Row):
@@ -392,8 +394,7 @@ _partial("ix_task_running", TaskRow.slot_id, TaskRow.updated_at, where=TASK_RUNN
 Index("ix_attempt_stem_id", AttemptRow.stem_id)
 _partial("ix_attempt_load_key", AttemptRow.load_key, AttemptRow.id, where=AttemptRow.load_key.is_not(None))
 _partial("ix_attempt_patch", AttemptRow.patch_id, AttemptRow.id, where=AttemptRow.patch_id.is_not(None))
-_partial(
-    "ix_attempt_failed", AttemptRow.submission_id, AttemptRow.fingerprint, where=AttemptRow.fingerprint.is_not(None)
-)
+_failed = AttemptRow.fingerprint.is_not(None)
+_partial("ix_attempt_failed", AttemptRow.submission_id, AttemptRow.fingerprint, where=_failed)
 Index("ix_event_kind_id", EventRow.kind, EventRow.id)
 Index("ix_event_host_id", EventRow.host, EventRow.id)

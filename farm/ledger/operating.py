@@ -180,6 +180,10 @@ class Operating(Face):
         """Return the named limits and how much of each is taken."""
         return self._db.read(limiting.all_of)
 
+    def limit_names(self) -> list[str]:
+        """Return every name that a limit would count something by: engine classes, labels and load keys seen so far."""
+        return self._db.read(limiting.countable)
+
     def set_limit(self, name: str, max: int, scope: LimitScope | str) -> None:  # noqa: A002 - the operator's word
         """Bound how many engine processes, or hosts, have something loaded at once.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
+from schemas.job import RenderJob
 from schemas.patch import EngineFacts, Patch
 from schemas.plan import DatasetPlan
 
@@ -24,3 +26,14 @@ def engine_facts_of(text: str) -> EngineFacts:
 def patch_of(text: str) -> Patch:
     """Parse a patch."""
     return Patch.model_validate_json(text)
+
+
+def job_of(row: Any) -> RenderJob:
+    """Put a render job together from a row with a stem's columns and its patch's `body`."""
+    return RenderJob(
+        midi_sha256=row.midi_sha256,
+        patch=patch_of(row.body),
+        rate_hz=row.rate_hz,
+        channels=row.channels,
+        tail_max_s=row.tail_max_s,
+    )

@@ -19,6 +19,7 @@ from farm.ledger.submissions import (
     scan_again,
 )
 from farm.ledger.tx import Subject, Tx, chunks
+from schemas.base import canonical_json
 from schemas.song import SongFacts
 from schemas.states import FailureReason, FileState, SongState, SubmissionState
 
@@ -99,6 +100,7 @@ def _song_row(submission_id: int, song: ChosenSong) -> dict[str, Any]:
         "song_hash": song.spec.song_hash, "state": SongState.PLANNED.value,
         "cluster": song.spec.cluster, "subset": song.spec.split,
         "work_s": song.spec.facts.duration_s * len(song.spec.facts.parts),
+        "places": canonical_json(song.spec.places) if song.spec.places else None,
     }  # fmt: skip
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from farm.ledger.stages import StageCost
 from schemas.dataset import MixResult
 from schemas.job import RenderJob
 from schemas.patch import EngineFacts, Patch
 from schemas.plan import DatasetPlan
+from schemas.replaced import Spent
 from schemas.result import RenderCost, StemResult
 from schemas.song import Part, SongSpec, SplitResult
 from schemas.states import (
@@ -61,6 +64,8 @@ class TaskRef:
     submission_id: int
     song_id: int | None  #: None for the probe and for scans
     tries: int  #: failed tries before this one
+    #: Processor time that the process which claimed it had used by then; None in the hands of any other.
+    cpu_from_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +83,6 @@ class RejectedFile:
     file_id: int
     reason: RejectReason
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnStem:
-    """A part with its render job, and the seconds that its render is expected to take on one core."""
-
-    part: Part
-    job: RenderJob
-    est_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class UndrawnSong:
-    """A split song that waits for its patches."""
-
-    song_id: int
-    spec: SongSpec
-    split: SplitResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +119,7 @@ class Outcome(StrEnum):
     RETRY = "retry"  #: it is free for another try
     FAILED = "failed"  #: for good; its song has failed with it
     DROPPED = "dropped"  #: for good; its song goes on without it
+    REPLACED = "replaced"  #: for good with this patch; it gets another when the other stems of its song have ended
     FENCED = "fenced"  #: it belonged to somebody else by then, nothing was changed
 
 
@@ -173,6 +161,12 @@ class SongWork:
     jobs: dict[str, RenderJob]  #: by name of stem, dropped ones too; a part without a patch has none
     mix: MixResult | None  #: None before the mix
     whole: StemWork | None = None  #: the render of the whole song, where the plan makes the mix of one
+    replaced: Mapping[str, tuple[Spent, ...]] = field(default_factory=dict)  #: patches that failed, by name of stem
+
+    @property
+    def spent(self) -> set[str]:
+        """Spec hashes of what patches had rendered that were replaced."""
+        return {spent.spec_hash for history in self.replaced.values() for spent in history if spent.spec_hash}
 
     @property
     def renders(self) -> list[StemWork]:
@@ -246,6 +240,7 @@ class SubmissionStatus:
     priority: int = 0
     stems_held: int = 0  #: ready stems whose patch is quarantined: they wait for a person
     unserved: dict[str, int] = field(default_factory=dict)  #: ready stems of engine classes that no live slot serves
+    stages: list[StageCost] = field(default_factory=list)  #: in order; empty before the first is done
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from farm.ledger.submissions import lock_submission, move_submission
 from farm.ledger.tasks import NewTask, close_tasks, put_tasks
 from farm.ledger.tx import CHUNK, Subject, Tx, chunks
 from schemas.errors import StateError, UnknownIdError
+from schemas.replaced import OTHER_PATCH
 from schemas.result import StemResult
 from schemas.states import (
     SUBMISSION_ENDS,
@@ -136,7 +137,15 @@ def _remove_stems(tx: Tx, submission_id: int, song_ids: Sequence[int]) -> None:
     gone = (
         delete(StemRow)
         .where(StemRow.song_id.in_(song_ids))
-        .returning(StemRow.state, StemRow.reason, StemRow.result, StemRow.load_key, StemRow.engine, StemRow.est_s)
+        .returning(
+            StemRow.state,
+            StemRow.reason,
+            StemRow.result,
+            StemRow.load_key,
+            StemRow.engine,
+            StemRow.est_s,
+            StemRow.replaced,
+        )
     )
     for stem in tx.conn.execute(gone):
         tx.stems(submission_id, stem.load_key, stem.engine, stem.state, -1, -stem.est_s)
@@ -144,6 +153,8 @@ def _remove_stems(tx: Tx, submission_id: int, song_ids: Sequence[int]) -> None:
             tx.count(submission_id, Subject.STEM_FAILURE, stem.reason, -1)
         if stem.result is not None:
             count_result(tx, submission_id, StemResult.model_validate_json(stem.result), -1)
+        if stem.replaced is not None:
+            tx.count(submission_id, Subject.FINDING, OTHER_PATCH, -1)
 
 
 # ---------------------------------------------------------------- requeue

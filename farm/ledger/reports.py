@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 from sqlalchemy import Connection, func, select
 
 from farm.ledger.clock import db_now
 from farm.ledger.holds import stems_held
-from farm.ledger.leases import job_of, unserved
+from farm.ledger.leases import unserved
 from farm.ledger.models import (
     FILE_REJECTED,
     SONG_DONE,
@@ -21,15 +22,18 @@ from farm.ledger.models import (
     SubmissionRow,
     TallyRow,
 )  # fmt: skip
-from farm.ledger.parsed import engine_facts_of, plan_of
+from farm.ledger.parsed import engine_facts_of, job_of, plan_of
 from farm.ledger.records import Failure, SongReport, SongWork, StemWork, SubmissionStatus, TaskRef
+from farm.ledger.replacing import history_of
 from farm.ledger.slots import live_count
 from farm.ledger.songs import SPEC, required, spec_of, split_of
+from farm.ledger.stages import stages_of
 from farm.ledger.submissions import get
 from farm.ledger.tx import Subject
 from schemas.dataset import MixResult, TrackRecord
 from schemas.errors import UnknownIdError
 from schemas.job import RenderJob
+from schemas.replaced import Spent
 from schemas.result import StemResult
 from schemas.song import WHOLE, SplitResult, whole_song
 from schemas.states import SONG_ENDS, SUBMISSION_ENDS, SongState, StemState
@@ -75,6 +79,7 @@ def status(conn: Connection, submission_id: int) -> SubmissionStatus:
         priority=submission.priority,
         stems_held=stems_held(conn, submission_id),
         unserved=unserved(conn, submission_id),
+        stages=stages_of(counts[Subject.STAGE]),
     )
 
 
@@ -194,7 +199,7 @@ def song_work(conn: Connection, task: TaskRef) -> SongWork:
     if row is None:
         raise UnknownIdError(f"task {task.task_id} belongs to no song", hint="Ask only for tasks of songs")
     split = None if row.split is None else split_of(row.name, row.split)
-    stems, dropped, jobs = ([], [], {}) if split is None else _stems(conn, row.id, row.song_hash, split)
+    stems, dropped, jobs, replaced = ([], [], {}, {}) if split is None else _stems(conn, row.id, row.song_hash, split)
     return SongWork(
         song_id=row.id,
         submission_id=task.submission_id,
@@ -210,12 +215,13 @@ def song_work(conn: Connection, task: TaskRef) -> SongWork:
         dropped=dropped,
         jobs=jobs,
         mix=None if row.mix is None else MixResult.model_validate_json(row.mix),
+        replaced=replaced,
     )
 
 
 def _stems(
     conn: Connection, song_id: int, song_hash: str, split: SplitResult
-) -> tuple[list[StemWork], list[str], dict[str, RenderJob]]:
+) -> tuple[list[StemWork], list[str], dict[str, RenderJob], dict[str, tuple[Spent, ...]]]:
     rows = conn.execute(
         select(StemRow, PatchRow.body)
         .join(PatchRow, PatchRow.id == StemRow.patch_id)
@@ -229,12 +235,14 @@ def _stems(
         if row.state is StemState.DONE
     ]
     dropped = [row.name for row in rows if row.state is StemState.DROPPED]
-    return rendered, dropped, {row.name: job_of(row) for row in rows}
+    replaced = {row.name: history_of(row.replaced) for row in rows if row.replaced is not None}
+    return rendered, dropped, {row.name: job_of(row) for row in rows}, replaced
 
 
-def specs_in_use(conn: Connection, song_id: int) -> set[str]:
-    """Return the spec hashes of a song's stems that stems of other, unfinished songs share."""
-    mine = select(StemRow.spec_hash).where(StemRow.song_id == song_id)
+def specs_in_use(conn: Connection, song_id: int, spent: Collection[str] = ()) -> set[str]:
+    """Return the spec hashes of a song's stems, and of those in `spent`, that stems of other, unfinished songs share."""
+    current = select(StemRow.spec_hash).where(StemRow.song_id == song_id)
+    mine = {*conn.execute(current).scalars(), *spent}
     return set(
         conn.execute(
             select(StemRow.spec_hash)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from farm.ledger.bulk import update_rows
 from farm.ledger.choosing import WaitingSong, order_of_admission
 from farm.ledger.clock import db_now
-from farm.ledger.models import SONG_DRAWING, SONG_PLANNED, STEM_DONE, FileRow, SongRow, StemRow, SubmissionRow
+from farm.ledger.models import SONG_PLANNED, FileRow, SongRow, StemRow, SubmissionRow
 from farm.ledger.moves import check_move
-from farm.ledger.records import UndrawnSong
 from farm.ledger.stemrows import move_stems
 from farm.ledger.tasks import NewTask, close_tasks, put_tasks
 from farm.ledger.tx import Subject, Tx
@@ -100,21 +100,29 @@ def fail_song(tx: Tx, song: SongHead, reason: FailureReason, detail: str) -> Non
 
 
 def stems_ended(tx: Tx, ended: Sequence[tuple[SongHead, int]]) -> None:
-    """Take stems off the rest of locked songs; with the last of them a song goes to the mix, if any was rendered."""
+    """Take stems off the rest of locked songs; with the last of them a song goes to the mix, if any was rendered.
+
+    A song with a stem that failed and may have another patch goes back to the draw instead.
+    """
     left = [(song, song.stems_left - count) for song, count in ended]
     update_rows(tx.conn, SongRow, [{"id": song.id, "stems_left": count} for song, count in left])
     whole = [song for song, count in left if count <= 0]
     if whole:
-        found = select(StemRow.song_id).where(StemRow.song_id.in_([song.id for song in whole]), STEM_DONE).distinct()
-        rendered = set(tx.conn.execute(found).scalars())
-        _move_alike(tx, [song for song in whole if song.id in rendered], SongState.RENDERING, SongState.MIXING)
-        for song in whole:
-            if song.id not in rendered:
+        mine = (StemRow.song_id.in_([song.id for song in whole]), StemRow.state.in_([StemState.DONE, StemState.FAILED]))
+        rows = tx.conn.execute(select(StemRow.song_id, StemRow.state).where(*mine).distinct())
+        found = {(row.song_id, row.state) for row in rows}
+        again = [song for song in whole if (song.id, StemState.FAILED) in found]
+        _move_alike(tx, again, SongState.RENDERING, SongState.DRAWING)
+        rest = [song for song in whole if (song.id, StemState.FAILED) not in found]
+        rendered = [song for song in rest if (song.id, StemState.DONE) in found]
+        _move_alike(tx, rendered, SongState.RENDERING, SongState.MIXING)
+        for song in rest:
+            if song not in rendered:
                 fail_song(tx, song, FailureReason.STEM_FAILED, "every stem was dropped")
 
 
 def _move_alike(tx: Tx, songs: Sequence[SongHead], old: SongState, new: SongState) -> None:
-    """Bring songs that are in one state to another, whose task is put for each, in few statements."""
+    """Bring songs that are in one state to another, whose task, if any, is put for each, in few statements."""
     check_move(SONG_MOVES, old, new, "a song")
     ids = {song.id: song.submission_id for song in songs}
     if not ids:
@@ -124,7 +132,8 @@ def _move_alike(tx: Tx, songs: Sequence[SongHead], old: SongState, new: SongStat
         mine = [song_id for song_id, owner in ids.items() if owner == submission_id]
         tx.count(submission_id, Subject.SONG, old.value, -len(mine))
         tx.count(submission_id, Subject.SONG, new.value, len(mine))
-        put_tasks(tx, submission_id, [NewTask(TASK_OF[new], song_id) for song_id in mine])
+        if new in TASK_OF:
+            put_tasks(tx, submission_id, [NewTask(TASK_OF[new], song_id) for song_id in mine])
 
 
 def admit(tx: Tx, submission_id: int, limit: int) -> int:
@@ -156,18 +165,6 @@ def _open(tx: Tx, submission_id: int, order: Sequence[int], admitted: int) -> No
     put_tasks(tx, submission_id, [NewTask(TaskKind.SPLIT, song_id) for song_id in order])
 
 
-def undrawn(conn: Connection, submission_id: int, limit: int) -> list[UndrawnSong]:
-    """Return split songs that wait for their patches, in the order of admission."""
-    rows = conn.execute(
-        select(SongRow.id, SongRow.split, *SPEC)
-        .join(FileRow, FileRow.id == SongRow.file_id)
-        .where(SongRow.submission_id == submission_id, SONG_DRAWING)
-        .order_by(SongRow.rank)
-        .limit(limit)
-    )
-    return [UndrawnSong(row.id, spec_of(row), split_of(row.name, row.split)) for row in rows]
-
-
 def count_warnings(tx: Tx, submission_id: int, split: SplitResult, sign: int = 1) -> None:
     """Count the warnings of a split, or take them off again (sign -1)."""
     for finding, count in split.warnings.items():
@@ -181,7 +178,8 @@ def split_of(name: str, text: str | None) -> SplitResult:
 
 #: What `spec_of` needs of a song and its file.
 SPEC: Final = (
-    SongRow.song_hash, SongRow.track, SongRow.name, SongRow.cluster, SongRow.subset, FileRow.path, FileRow.facts,
+    SongRow.song_hash, SongRow.track, SongRow.name, SongRow.cluster, SongRow.subset, SongRow.places, FileRow.path,
+    FileRow.facts,
 )  # fmt: skip
 
 
@@ -190,7 +188,7 @@ def spec_of(row: Any) -> SongSpec:
     facts = SongFacts.model_validate_json(required(row.facts, f"the facts of {row.name}"))
     return SongSpec(
         song_hash=row.song_hash, track=row.track, name=row.name, source=row.path, facts=facts, cluster=row.cluster,
-        split=row.subset,
+        split=row.subset, places={} if row.places is None else json.loads(row.places),
     )  # fmt: skip
 
 

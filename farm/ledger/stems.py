@@ -15,6 +15,7 @@ from farm.ledger.holding import Held, lock_stems
 from farm.ledger.models import STEM_DONE, STEM_LEASED, StemRow, SubmissionRow
 from farm.ledger.parsed import plan_of
 from farm.ledger.records import Outcome, SlotRef, StemDecision, StemLease
+from farm.ledger.replacing import may_have_another
 from farm.ledger.retry import History, Retry, decide
 from farm.ledger.slots import has_company, host_of
 from farm.ledger.songs import SongHead, fail_song, lock_song, stems_ended
@@ -22,6 +23,7 @@ from farm.ledger.stemrows import count_result, move_stems
 from farm.ledger.tx import Subject, Tx
 from schemas.result import StemResult
 from schemas.states import EventKind, FailureReason, SongState, StemState
+from schemas.words import counted
 
 
 def fail(tx: Tx, slot: SlotRef, lease: StemLease, reason: FailureReason, detail: str, *, infra: bool) -> StemDecision:
@@ -80,21 +82,24 @@ def _apply(
 def end_stem(
     tx: Tx, song: SongHead, stem: Held, reason: FailureReason, detail: str, kept: Mapping[str, Any] | None = None
 ) -> Outcome:
-    """Fail a locked stem for good: as the plan says, its song fails with it or goes on without it."""
+    """Fail a locked stem for good: as the plan says, its song fails with it, goes on without it, or waits for another patch."""
     values = {**(kept or {}), "reason": reason.value, "detail": detail, "slot_id": None}
     tx.count(stem.submission_id, Subject.STEM_FAILURE, reason.value)
-    if _drops_stems(tx, stem.submission_id):
+    columns = (SubmissionRow.plan, StemRow.replaced)
+    query = select(*columns).join(StemRow, StemRow.submission_id == SubmissionRow.id).where(StemRow.id == stem.id)
+    row = tx.conn.execute(query).one()
+    plan = plan_of(row.plan)
+    if plan.on_failed_stem == "drop_stem":
         move_stems(tx, stem.state, StemState.DROPPED, StemRow.id == stem.id, **values)
         stems_ended(tx, [(song, 1)])
         return Outcome.DROPPED
+    if may_have_another(plan, stem.name, reason, row.replaced):
+        move_stems(tx, stem.state, StemState.FAILED, StemRow.id == stem.id, **values)
+        stems_ended(tx, [(song, 1)])
+        return Outcome.REPLACED
     move_stems(tx, stem.state, StemState.FAILED, StemRow.id == stem.id, **values)
     fail_song(tx, song, FailureReason.STEM_FAILED, f"{stem.name}: {reason.value}: {detail}")
     return Outcome.FAILED
-
-
-def _drops_stems(tx: Tx, submission_id: int) -> bool:
-    text = tx.conn.execute(select(SubmissionRow.plan).where(SubmissionRow.id == submission_id)).scalar_one()
-    return plan_of(text).on_failed_stem == "drop_stem"
 
 
 def lose(tx: Tx, ids: Collection[int], condition: ColumnElement[bool], detail: str, *, blame: bool) -> int:
@@ -123,7 +128,7 @@ def lose(tx: Tx, ids: Collection[int], condition: ColumnElement[bool], detail: s
 def _note_losses(tx: Tx, held: Sequence[Held], detail: str) -> None:
     lost = Counter((stem.submission_id, stem.slot_id) for stem in held)
     for (submission_id, slot_id), count in sorted(lost.items(), key=str):
-        words = f"{count} stems were taken back from slot {slot_id}: {detail}"
+        words = f"{counted(count, 'stem')} taken back from slot {slot_id}: {detail}"
         host = host_of(tx.conn, slot_id)
         tx.event(EventKind.LOST, words, submission_id=submission_id, slot_id=slot_id, host=host)
 

@@ -35,6 +35,7 @@ from schemas.states import (
     SubmissionState,
     TaskKind,
 )
+from schemas.words import counted
 
 #: Files of one scan task: about half a second of work, so that no slot is kept long and messages stay few.
 SCAN_FILES: Final = 200
@@ -278,7 +279,7 @@ def finish(tx: Tx, submission_id: int) -> SubmissionState:
     if failed + songs.get(SongState.DONE, 0) != total:
         raise LedgerError(f"submission {submission_id} still has open songs", hint="Let the scheduler finish it")
     if failed:
-        detail = f"{failed} of {total} songs failed"
+        detail = f"{failed} of {counted(total, 'song')} failed"
         end_submission(tx, submission_id, SubmissionState.FAILED, FailureReason.SONGS_FAILED, detail)
         return SubmissionState.FAILED
     end_submission(tx, submission_id, SubmissionState.DONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def claim(
         .returning(TaskRow.kind, TaskRow.epoch, TaskRow.submission_id, TaskRow.subject, TaskRow.tries)
     ).one()
     song_id = None if row.kind in _SUBMISSION_TASKS else row.subject
-    return TaskRef(found, row.kind, row.epoch, row.submission_id, song_id, row.tries)
+    return TaskRef(found, row.kind, row.epoch, row.submission_id, song_id, row.tries, time.process_time())
 
 
 def hold_of(tx: Tx, task: TaskRef) -> Hold:
@@ -158,9 +159,11 @@ def hold_of(tx: Tx, task: TaskRef) -> Hold:
     return {TaskState.RUNNING: Hold.MINE, TaskState.DONE: Hold.LANDED}.get(row.state, Hold.LOST)
 
 
-def end_task(tx: Tx, task: TaskRef, state: TaskState, reason: FailureReason | None = None, detail: str = "") -> None:
-    """Bring a held task to its end and note the try."""
-    _set(tx, task, state, reason=None if reason is None else reason.value, detail=detail)
+def end_task(
+    tx: Tx, task: TaskRef, state: TaskState, reason: FailureReason | None = None, detail: str = "", *, units: int = 1
+) -> None:
+    """Bring a held task to its end and note the try; `units` is what it did, as its stage counts: songs, or files."""
+    _set(tx, task, state, reason=None if reason is None else reason.value, detail=detail, units=units)
     tx.count(task.submission_id, Subject.TASK, task.kind.value, -1)
 
 
@@ -168,13 +171,17 @@ def free_task(
     tx: Tx, task: TaskRef, *, tries: int, losses: int, reason: FailureReason, detail: str, **values: Any
 ) -> None:
     """Make a held task ready for another try."""
-    counts = {"tries": tries, "losses": losses, "slot_id": None, "announced_at": None}
+    counts: dict[str, Any] = {"tries": tries, "losses": losses, "slot_id": None, "announced_at": None}
     _set(tx, task, TaskState.READY, reason=reason.value, detail=detail, **counts, **values)
 
 
-def _set(tx: Tx, task: TaskRef, state: TaskState, *, reason: str | None, detail: str, **values: Any) -> None:
+def _set(
+    tx: Tx, task: TaskRef, state: TaskState, *, reason: str | None, detail: str, units: int = 1, **values: Any
+) -> None:
     check_move(TASK_MOVES, TaskState.RUNNING, state, f"task {task.task_id}")
-    row = tx.conn.execute(select(TaskRow.slot_id, TaskRow.updated_at).where(TaskRow.id == task.task_id)).one()
+    taken_s = (db_now() - TaskRow.updated_at).label("taken_s")
+    row = tx.conn.execute(select(TaskRow.slot_id, TaskRow.updated_at, taken_s).where(TaskRow.id == task.task_id)).one()
+    _note_cost(tx, task, units if state is TaskState.DONE and reason is None else 0, row.taken_s)
     tried = attempt(
         task.submission_id, task_id=task.task_id, slot_id=row.slot_id, host=host_of(tx.conn, row.slot_id),
         epoch=task.epoch, began_at=row.updated_at, outcome="done" if state is TaskState.DONE else "failed",
@@ -186,6 +193,17 @@ def _set(tx: Tx, task: TaskRef, state: TaskState, *, reason: str | None, detail:
         .where(TaskRow.id == task.task_id)
         .values(state=state, reason=reason, detail=detail, updated_at=db_now(), **values)
     )
+
+
+def _note_cost(tx: Tx, task: TaskRef, units: int, wall_s: float) -> None:
+    """Count what a try has done and cost; that of a slot which is gone is not known, but that it failed is."""
+    if task.kind is TaskKind.PROBE:
+        return
+    known = task.cpu_from_s is not None
+    tx.stage(
+        task.submission_id, task.kind.value, done=units, failed=0 if units else 1, wall_s=wall_s if known else 0.0,
+        cpu_s=0.0 if task.cpu_from_s is None else max(0.0, time.process_time() - task.cpu_from_s),
+    )  # fmt: skip
 
 
 def close_tasks(tx: Tx, submission_id: int, song_id: int | None = None) -> None:

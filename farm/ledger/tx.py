@@ -39,6 +39,7 @@ class Subject(StrEnum):
     FINDING = "finding"  #: warnings by name
     WORK = "work"  #: total, ended: seconds of stem audio expected
     AUDIO = "audio"  #: rendered_s, render_s
+    STAGE = "stage"  #: what each stage has done and cost, by `mix.done`, `mix.failed`, `mix.wall_s`, `mix.cpu_s`
 
 
 #: Columns of the backlog that count stems of a state, and the seconds that they are expected to take.
@@ -70,6 +71,11 @@ class Tx:
     def count(self, submission_id: int, subject: Subject, name: str, amount: float = 1) -> None:
         """Change a counter by `amount` at the end of the transaction."""
         self._tally[submission_id, subject.value, name] += amount
+
+    def stage(self, submission_id: int, stage: str, **amounts: float) -> None:
+        """Add to what a stage has done and cost: `done`, `failed` (tries), `wall_s`, `cpu_s`."""
+        for name, amount in amounts.items():
+            self.count(submission_id, Subject.STAGE, f"{stage}.{name}", amount)
 
     def stems(self, submission_id: int, load_key: str, engine: str, state: StemState, stems: int, est_s: float) -> None:
         """Change the counters of stems in `state` by `stems` (negative: they left it), `est_s` seconds in all."""

@@ -72,9 +72,12 @@ class Working(Face):
         """Return everything that a worker needs for a task of a song."""
         return self._db.read(lambda conn: reports.song_work(conn, task))
 
-    def specs_in_use(self, song_id: int) -> set[str]:
-        """Return the spec hashes of a song's stems that other, unfinished songs share: their files must stay."""
-        return self._db.read(lambda conn: reports.specs_in_use(conn, song_id))
+    def specs_in_use(self, song_id: int, spent: Collection[str] = ()) -> set[str]:
+        """Return the spec hashes of a song's stems that other, unfinished songs share: their files must stay.
+
+        The same of those in `spent`: what the song's stems were before they got other patches.
+        """
+        return self._db.read(lambda conn: reports.specs_in_use(conn, song_id, spent))
 
     def complete_probe(self, task: TaskRef, facts: EngineFacts) -> bool:
         """Record what a probe found; False when the task belonged to somebody else by then (of all `complete_...`)."""

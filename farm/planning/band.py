@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from schemas.band import Band, BandMember
 from schemas.song import PartFacts
 from schemas.states import RejectReason
+from schemas.words import counted
 
 #: Whether there is a patch that can play a part.
 HasPatch = Callable[[PartFacts], bool]
@@ -49,7 +50,7 @@ def _broken_rules_of(member: BandMember, parts: Sequence[PartFacts], has_patch: 
     busy = [part for part in there if part.notes >= member.min_notes]
     if len(busy) < count:
         most = max((part.notes for part in there if part not in busy), default=0)
-        wanted = f"{len(busy)} × {words} with at least {member.min_notes} notes, {count} are wanted"
+        wanted = f"{len(busy)} × {words} with at least {counted(member.min_notes, 'note')}, {count} are wanted"
         yield RejectReason.BAND_TOO_FEW_NOTES, f"{wanted}; the next has {most}"
         return
     active = [part for part in busy if part.active_s >= member.min_active_s]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from farm.ledger.records import DrawnStem
+from farm.ledger.drawn import DrawnStem, PlayedStem
+from farm.planning.balance import patch_in_turn
 from schemas.base import draw
 from schemas.errors import LedgerError
 from schemas.instruments import InstrumentGroup, InstrumentPlan, PatchChoice
 from schemas.job import RenderJob
 from schemas.patch import DRUM_BANK, AssetRef, EngineFacts, Patch
 from schemas.plan import DatasetPlan
+from schemas.replaced import Spent
 from schemas.song import Part, SplitResult
+from schemas.states import FailureReason
 
 #: Rate for which the expected times below hold.
 _REFERENCE_RATE_HZ: Final = 44100
@@ -29,18 +32,27 @@ _STEADY_S: Final = {"dawdreamer": 1 / 40, "faust": 1 / 50}
 _Sharing = tuple[int, int, str]
 
 
-def draw_stems(plan: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str = "") -> list[DrawnStem]:
+def draw_stems(
+    plan: DatasetPlan,
+    facts: EngineFacts,
+    split: SplitResult,
+    song_hash: str = "",
+    places: Mapping[str, int] | None = None,
+) -> list[DrawnStem]:
     """Give every part of a song its patch and render job, in the order of parts.
 
     Without an instrument map the patch is the plan's engine and soundfont at the part's own bank and program. With one
     it is drawn by hash of (seed, song, program) among those of its group that have its keys; a part for which there is
-    none gets no stem.
+    none gets no stem. Where the plan balances patches, `places` (see `SongSpec.places`) says whose turn it is, and
+    the hash only where that patch does not have the keys.
 
     Raises:
         LedgerError: a soundfont or patch file of the map was never probed.
     """
     patches = (
-        _own_patches(plan, facts, split) if plan.instruments.loaded is None else drawn(plan, facts, split, song_hash)
+        _own_patches(plan, facts, split)
+        if plan.instruments.loaded is None
+        else drawn(plan, facts, split, song_hash, places)
     )
     return [
         DrawnStem(part, _job(plan, patch, part), expected_s(part, plan.output.rate_hz, patch.engine))
@@ -53,24 +65,128 @@ def _own_patches(plan: DatasetPlan, facts: EngineFacts, split: SplitResult) -> d
     return {part.name: _patch(plan, facts, part, PatchChoice(name="own"), facts.soundfont) for part in split.parts}
 
 
-def drawn(plan: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str) -> dict[str, Patch]:
+def drawn(
+    plan: DatasetPlan,
+    facts: EngineFacts,
+    split: SplitResult,
+    song_hash: str,
+    places: Mapping[str, int] | None = None,
+) -> dict[str, Patch]:
     """Draw a patch for every part that has one, by the part's name."""
     instruments = plan.instruments
-    sharing: dict[_Sharing, list[Part]] = {}
-    for part in split.parts:
-        sharing.setdefault(_shares(instruments, part), []).append(part)
     found: dict[str, Patch] = {}
-    for key, parts in sorted(sharing.items()):
+    turns = dict(places or {})
+    for key, parts in sorted(_sharing(instruments, split).items()):
+        turn = _turn(plan, key[0], turns)
         together = instruments.choices(key[0], {pitch for part in parts for pitch in part.struck})
         taken = {patch.name for patch in found.values()} if instruments.distinct_patches else set()
         for part in parts:
             # Parts that no patch can play together are each drawn for alone.
             choices = together or instruments.choices(key[0], part.struck)
             free = [c for c in choices if _mapped_patch(plan, facts, part, c).name not in taken] if taken else choices
-            choice = choose(free or choices, plan.seed, song_hash, key)
+            choice = next((c for c in free or choices if c.name == turn), None)
+            choice = choice or choose(free or choices, plan.seed, song_hash, key)
             if choice is not None:
                 found[part.name] = _mapped_patch(plan, facts, part, choice)
     return found
+
+
+def _turn(plan: DatasetPlan, program: int, turns: dict[str, int]) -> str | None:
+    """Return the patch whose turn it is in a program's group, and count it; None where nothing is balanced."""
+    made = plan.instruments.loaded
+    group = None if made is None else made.group_of(program)
+    if group is None or group.name not in turns:
+        return None
+    turns[group.name] += 1
+    return patch_in_turn(plan.seed, group, turns[group.name] - 1)
+
+
+def redraw_stems(
+    plan: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str, played: Sequence[PlayedStem]
+) -> list[DrawnStem]:
+    """Return the stems of a song that get another patch since theirs failed; none where there is no other for one.
+
+    Parts that share a patch change together, those that were rendered well, too. The next patch is drawn by hash among
+    those of the group that have the parts' keys and were not tried for them.
+
+    Args:
+        plan: what the song is made from.
+        facts: of the engine.
+        split: the song's parts.
+        song_hash: its identity.
+        played: its stems in the order of parts, all of which have ended.
+    """
+    stems = {stem.name: stem for stem in played}
+    found = {name: stem.job.patch for name, stem in stems.items()}
+    changed: list[DrawnStem] = []
+    for key, parts in sorted(_sharing(plan.instruments, split).items()):
+        together = plan.instruments.choices(key[0], {pitch for part in parts for pitch in part.struck})
+        mine = [part for part in parts if part.name in stems]
+        for unit in [mine] if together else [[part] for part in mine]:
+            failed = [stems[part.name] for part in unit if stems[part.name].failed is not None]
+            if not failed:
+                continue
+            choices = together or plan.instruments.choices(key[0], unit[0].struck)
+            choice = _another(plan, facts, song_hash, key, [(part, stems[part.name]) for part in unit], choices, found)
+            if choice is None:
+                return []
+            for part in unit:
+                patch = _mapped_patch(plan, facts, part, choice)
+                instead_of = (*stems[part.name].replaced, _spent(stems[part.name], failed[0]))
+                est_s = expected_s(part, plan.output.rate_hz)
+                changed.append(DrawnStem(part, _job(plan, patch, part), est_s, instead_of))
+                found[part.name] = patch
+    return changed
+
+
+def _another(
+    plan: DatasetPlan,
+    facts: EngineFacts,
+    song_hash: str,
+    key: _Sharing,
+    unit: Sequence[tuple[Part, PlayedStem]],
+    choices: Sequence[PatchChoice],
+    found: Mapping[str, Patch],
+) -> PatchChoice | None:
+    """Draw a patch that none of the parts that share one was tried with, under whatever name."""
+    tried = {name for _, stem in unit for name in (stem.job.patch.choice, *(spent.choice for spent in stem.replaced))}
+    if len(tried) > plan.instruments.tries:
+        return None
+
+    def is_new(choice: PatchChoice) -> bool:
+        return all(
+            _mapped_patch(plan, facts, part, choice).identity != _mapped_patch(plan, facts, part, old).identity
+            for part, _ in unit
+            for old in choices
+            if old.name in tried
+        )
+
+    fresh = [choice for choice in choices if choice.name not in tried and is_new(choice)]
+    ours = {part.name for part, _ in unit}
+    others = {patch.name for name, patch in found.items() if name not in ours}
+    taken = others if plan.instruments.distinct_patches else set()
+    free = [c for c in fresh if _mapped_patch(plan, facts, unit[0][0], c).name not in taken]
+    return choose(free or fresh, plan.seed, song_hash, (*key, f"other {len(tried)}"))
+
+
+def _spent(stem: PlayedStem, failed: PlayedStem) -> Spent:
+    """Return how a stem's patch ended: by its own failure, or else by that of a stem that shares it."""
+    cause = failed if stem.failed is None else stem
+    return Spent(
+        choice=stem.job.patch.choice,
+        patch=stem.job.patch.name,
+        reason=cause.failed or FailureReason.ENGINE_FAILED,
+        stem=cause.name,
+        spec_hash=stem.job.spec_hash if stem.rendered else None,
+    )
+
+
+def _sharing(instruments: InstrumentPlan, split: SplitResult) -> dict[_Sharing, list[Part]]:
+    """Return the parts of a song by what makes them share a patch."""
+    sharing: dict[_Sharing, list[Part]] = {}
+    for part in split.parts:
+        sharing.setdefault(_shares(instruments, part), []).append(part)
+    return sharing
 
 
 def _shares(instruments: InstrumentPlan, part: Part) -> _Sharing:
@@ -78,7 +194,7 @@ def _shares(instruments: InstrumentPlan, part: Part) -> _Sharing:
     return (part.map_program, part.program if part.is_drum else 0, alone)
 
 
-def choose(choices: Sequence[PatchChoice], seed: int, song_hash: str, key: _Sharing) -> PatchChoice | None:
+def choose(choices: Sequence[PatchChoice], seed: int, song_hash: str, key: Sequence[object]) -> PatchChoice | None:
     """Draw one patch by weight; the order in which a map lists them does not matter. None where there is none."""
     ordered = sorted(choices, key=lambda choice: choice.name)
     if not ordered:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from farm.planning.bands import with_band
 from farm.planning.instruments import inlined
+from farm.planning.mixes import with_mixes
 from farm.planning.submixes import with_recipes
 from farm.planning.yamlfile import read_keys
 from schemas.errors import PlanError
@@ -57,13 +58,14 @@ def build_plan(
 ) -> DatasetPlan:
     """Check `values` with `overrides` on top and return the plan.
 
-    What it names by a name, or by a path relative to `folder`, is read: an instrument map, a band, recipes of submixes.
+    What it names by a name, or by a path relative to `folder`, is read: an instrument map, a band, recipes of
+    submixes, presets of mixes.
 
     Raises:
         PlanError: with the file or `command line`, the dotted key, and the nearest known key.
     """
     merged = inlined(_merge(values, overrides or {}), folder, where=where)
-    merged = with_recipes(with_band(merged, folder, where=where), folder)
+    merged = with_mixes(with_recipes(with_band(merged, folder, where=where), folder), folder)
     try:
         return DatasetPlan.model_validate(merged)
     except ValidationError as error:
@@ -135,8 +137,10 @@ def _suggest(path: tuple[str, ...]) -> str:
 
 def _keys_at(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     for name in path:
+        if name.isdigit():  # the place in a list
+            continue
         field = model.model_fields.get(name)
-        inner = None if field is None else _model_of(field.annotation)
+        inner = None if field is None else _model_of(field.annotation) or _model_in_list(field.annotation)
         if inner is None:
             return []
         model = inner
@@ -151,6 +155,10 @@ def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
         if inner is not None:
             keys.extend(_all_keys(inner, f"{prefix}{name}."))
     return keys
+
+
+def _model_in_list(annotation: Any) -> type[BaseModel] | None:
+    return next(filter(None, map(_model_of, get_args(annotation))), None) if get_origin(annotation) is list else None
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:

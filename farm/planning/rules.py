@@ -10,6 +10,7 @@ from schemas.gm import DRUM_PROGRAM
 from schemas.plan import DatasetPlan
 from schemas.song import PartFacts, SongFacts
 from schemas.states import RejectReason
+from schemas.words import counted
 
 
 class Rules:
@@ -62,8 +63,28 @@ class Rules:
         if song.duration_s > filters.max_duration_s:
             yield RejectReason.TOO_LONG, f"{song.duration_s:.1f} s, at most {filters.max_duration_s:g} s are wanted"
         if parts < filters.min_parts:
-            yield RejectReason.TOO_FEW_PARTS, f"{parts} parts, at least {filters.min_parts} are wanted"
+            yield RejectReason.TOO_FEW_PARTS, f"{counted(parts, 'part')}, at least {filters.min_parts} are wanted"
         if parts > filters.max_parts:
-            yield RejectReason.TOO_MANY_PARTS, f"{parts} parts, at most {filters.max_parts} are wanted"
+            yield RejectReason.TOO_MANY_PARTS, f"{counted(parts, 'part')}, at most {filters.max_parts} are wanted"
         if song.notes < filters.min_notes:
-            yield RejectReason.TOO_FEW_NOTES, f"{song.notes} notes, at least {filters.min_notes} are wanted"
+            yield RejectReason.TOO_FEW_NOTES, f"{counted(song.notes, 'note')}, at least {filters.min_notes} are wanted"
+        yield from self._pace(song)
+
+    def _pace(self, song: SongFacts) -> Iterator[Broken]:
+        """Yield what is wrong with density, rests and tempo: signs of files that are no music, or no whole song."""
+        filters = self._filters
+        density = song.notes / song.duration_s if song.duration_s > 0 else 0.0
+        if density < filters.min_notes_per_s:
+            yield RejectReason.TOO_SPARSE, f"{density:.2f} notes/s, at least {filters.min_notes_per_s:g} are wanted"
+        if filters.max_notes_per_s is not None and density > filters.max_notes_per_s:
+            yield RejectReason.TOO_DENSE, f"{density:.2f} notes/s, at most {filters.max_notes_per_s:g} are wanted"
+        if filters.max_rest_s is not None and song.longest_rest_s > filters.max_rest_s:
+            yield (
+                RejectReason.LONG_REST,
+                f"nobody plays for {song.longest_rest_s:.1f} s, at most {filters.max_rest_s:g} s are wanted",
+            )
+        if filters.tempo_bpm is not None and song.tempo_bpm is not None:
+            (low, high), (slowest, fastest) = filters.tempo_bpm, song.tempo_bpm
+            if slowest < low or fastest > high:
+                found = f"{slowest:.1f}" if slowest == fastest else f"{slowest:.1f} to {fastest:.1f}"
+                yield RejectReason.ODD_TEMPO, f"{found} beats a minute, {low:g} to {high:g} are wanted"

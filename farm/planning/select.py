@@ -14,6 +14,7 @@ from schemas.base import draw
 from schemas.plan import DatasetPlan
 from schemas.song import SongSpec
 from schemas.states import RejectReason
+from schemas.words import counted
 
 __all__ = ["ScannedFile", "Selection", "select_by_steps", "select_songs"]
 
@@ -64,7 +65,8 @@ def select_by_steps(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Iterator
     order = [song_hash for _, song_hash in sorted(keys)]
     limit = len(order) if plan.limit is None else plan.limit
     over = [
-        RejectedFile(kept[key][0], RejectReason.OVER_LIMIT, f"the plan takes {limit} songs") for key in order[limit:]
+        RejectedFile(kept[key][0], RejectReason.OVER_LIMIT, f"the plan takes {counted(limit, 'song')}")
+        for key in order[limit:]
     ]
     chosen: list[ChosenSong] = []
     for hashes in _steps(order[:limit]):

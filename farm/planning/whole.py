@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from farm.ledger.records import DrawnStem
+from farm.ledger.drawn import DrawnStem
 from farm.planning.draw import expected_s
 from schemas.job import RenderJob
 from schemas.patch import EngineFacts, Patch

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from farm.ledger.times import KeyTimes, StemTimes
+from schemas.words import counted
 
 #: Standard deviations from the middle of a normal distribution to its 90th percentile.
 _P90: Final = 1.2816
@@ -256,7 +257,7 @@ def _reason(key: KeyTimes, allowed: int, slots: Mapping[str, int]) -> str:
     if allowed == 0:
         return f"no slot with {key.engine} is alive"
     if key.slots_max is not None and key.slots_max < slots.get(key.engine, 0):
-        return f"limit {key.limit} allows {key.slots_max} of {slots.get(key.engine, 0)} slots"
+        return f"limit {key.limit} allows {key.slots_max} of {counted(slots.get(key.engine, 0), 'slot')}"
     return "it has the most work left"
 
 

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from farm.ledger import Ledger
 from farm.ledger.gauges import Gauges, HostGauge, PatchGauge, RenderSum, Since
+from farm.ledger.stages import STAGES
 from farm.scheduling.reconciler import TickReport
 from schemas.errors import FarmError, ServiceError
 from schemas.patch import ENGINES
@@ -213,7 +214,19 @@ def _work(gauges: Gauges) -> Iterator[Metric]:
     ):
         reasons = {(reason,): amount for reason, amount in tally[subject].items()}
         yield _family(name, text, ("reason",), reasons)
+    yield from _stages(tally.get("stage", {}))
     yield _family("farm_tasks", "Song tasks that wait or run", ("kind", "state"), gauges.tasks)
+
+
+def _stages(counted: Mapping[str, float]) -> Iterator[Metric]:
+    """What each stage did and cost, in every submission that the ledger has."""
+    for name, text, part in (
+        ("farm_stage_done", "Files scanned, stems rendered, songs of other stages", "done"),
+        ("farm_stage_failed_tries", "Tries of a stage that failed or were lost", "failed"),
+        ("farm_stage_wall_seconds", "Time in which slots were at a stage", "wall_s"),
+        ("farm_stage_cpu_seconds", "Processor time of a stage", "cpu_s"),
+    ):
+        yield _family(name, text, ("stage",), {(stage,): counted.get(f"{stage}.{part}", 0.0) for stage in STAGES})
 
 
 def _places(gauges: Gauges) -> Iterator[Metric]:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from farm.ledger import Ledger
-from farm.ledger.records import DrawnStem, Expired, Pulse, Submission, UndrawnSong
-from farm.planning.draw import draw_stems
+from farm.ledger.drawn import DrawnStem, UndrawnSong
+from farm.ledger.records import Expired, Pulse, Submission
+from farm.planning.balance import with_places
+from farm.planning.draw import draw_stems, redraw_stems
 from farm.planning.select import ScannedFile, Selection, select_by_steps
 from farm.planning.splits import place_songs
 from farm.planning.whole import with_whole
@@ -209,7 +211,7 @@ class Reconciler:
             selection = found or selection
             yield submission.state
         files.clear()
-        selection = place_songs(submission.plan, selection)
+        selection = with_places(submission.plan, place_songs(submission.plan, selection))
         yield from self._ledger.plan_by_steps(submission_id, selection.chosen, selection.rejected)
 
     def _draw(self, submission_id: int) -> int:
@@ -241,7 +243,10 @@ def _uncollected() -> Iterator[None]:
 
 def _drawn(plan: DatasetPlan, facts: EngineFacts, song: UndrawnSong) -> list[DrawnStem]:
     song_hash = song.spec.song_hash
-    return with_whole(draw_stems(plan, facts, song.split, song_hash), plan, facts, song.split, song_hash)
+    if song.played:
+        return redraw_stems(plan, facts, song.split, song_hash, song.played)
+    stems = draw_stems(plan, facts, song.split, song_hash, song.spec.places)
+    return with_whole(stems, plan, facts, song.split, song_hash)
 
 
 def _facts(submission: Submission) -> EngineFacts:

@@ -16,6 +16,7 @@ from farm.selftest.parts import farm_command
 from schemas.dataset import FARM_FOLDER
 from schemas.states import EventKind, SongState
 from schemas.upkeep import LITTER
+from schemas.words import counted
 
 #: Differing files that are named.
 _NAMED = 5
@@ -45,7 +46,7 @@ def all_done(ledger: Ledger, numbers: Sequence[int]) -> Verdict:
     return Verdict(
         "every song is published",
         bool(songs) and not bad,
-        f"{len(songs)} songs" if not bad else "; ".join(bad[:_NAMED]),
+        counted(len(songs), "song") if not bad else "; ".join(bad[:_NAMED]),
     )
 
 
@@ -54,7 +55,7 @@ def committed_once(ledger: Ledger, numbers: Sequence[int], stems: int) -> Verdic
     counts = [count for number in numbers for count in ledger.commits(number).values()]
     wrong = [count for count in counts if count != 1]
     detail = (
-        f"{len(counts)} stems"
+        counted(len(counts), "stem")
         if not wrong
         else f"{len(wrong)} of {len(counts)} were recorded {sorted(set(wrong))} times"
     )
@@ -75,7 +76,7 @@ def files_sound(environment: Mapping[str, str]) -> Verdict:
     stores = report.get("stores", [])
     bad = [found for one in stores for found in one["findings"] if found["fault"] not in LITTER]
     read, litter = sum(one["read"] for one in stores), sum(len(one["findings"]) for one in stores) - len(bad)
-    detail = f"{read} files read" + (f", {litter} that nobody names" if litter else "")
+    detail = f"{counted(read, 'file')} read" + (f", {litter} that nobody names" if litter else "")
     if bad:
         detail = "; ".join(f"{found['fault']} {found['name'][:16]}" for found in bad[:_NAMED])
     return Verdict("every file hashes to its name", code in (0, 1) and bool(stores) and not bad, detail)
@@ -92,7 +93,7 @@ def nothing_left(environment: Mapping[str, str], numbers: Sequence[int], outs: S
     folders = [farm_folder(out) / name for out in outs for name in ("store", "staging")]
     left = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     parts = [path for out in outs for path in out.rglob("*.part")]
-    detail = f"{files} files, {size / 1e6:.1f} MB removed"
+    detail = f"{counted(files, 'file')}, {size / 1e6:.1f} MB removed"
     if left or parts:
         detail = f"{len(left) + len(parts)} left, such as {(left + parts)[0].name}"
     return Verdict("nothing is left after a purge", not left and not parts, detail)
@@ -105,7 +106,7 @@ def same_bytes(outs: Sequence[Path], references: Sequence[Path]) -> Verdict:
         mine, other = published(out), published(reference)
         count += len(other)
         differing += [path for path in sorted({*mine, *other}) if mine.get(path) != other.get(path)]
-    detail = f"{count} files" if not differing else f"{len(differing)} differ: {', '.join(differing[:_NAMED])}"
+    detail = counted(count, "file") if not differing else f"{len(differing)} differ: {', '.join(differing[:_NAMED])}"
     return Verdict(name, count > 0 and not differing, detail)
 
 

@@ -21,6 +21,7 @@ from farm.selftest.schedule import Fault, FaultKind
 from schemas.errors import ServiceError
 from schemas.patch import ENGINES
 from schemas.states import EventKind, TaskKind
+from schemas.words import counted
 
 _T = TypeVar("_T")
 
@@ -142,7 +143,7 @@ class Villain:
         finally:
             self.disk.empty()
         met = self._times_full() - before
-        return f"{self.disk.how}, told {met} times", len(self.parts.slots())
+        return f"{self.disk.how}, told {counted(met, 'time')}", len(self.parts.slots())
 
     def _times_full(self) -> int:
         return len(self.ledger.events(kind=EventKind.DISK_FULL, limit=1000))

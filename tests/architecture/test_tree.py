@@ -110,6 +110,8 @@ def test_every_import_is_declared() -> None:
     declared |= {"torch"}
     # The extra `plots`; without it `farm stats --plots` says which command installs it.
     declared |= {"matplotlib"}
+    # The extra `export`; without it `farm export` says which command installs it.
+    declared |= {"pyarrow"}
     outside = _imported() - set(sys.stdlib_module_names) - set(PACKAGES) - declared
     assert outside == set()
 

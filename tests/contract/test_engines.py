@@ -51,7 +51,7 @@ def _far(engine: str, one: str, other: str) -> tuple[str, Variant]:
 VARIANTS = dict(
     [
         ("fluidsynth", Variant("fluidsynth", _presets, far=False)),
-        _far("faust", "organ", "electric-piano"),
+        _far("faust", "drawbar-organ", "electric-piano"),
         _far("dawdreamer", "mda-piano", "mda-epiano"),
         _far("dawdreamer", "mda-dx10", "mda-jx10"),
         _far("dawdreamer", "amsynth", "nekobi"),

@@ -128,11 +128,11 @@ def _sum(series: dict[str, list[tuple[dict[str, str], float]]], name: str, **lab
 def test_the_numbers_tell_what_the_farm_has_done(deployed: Deployed) -> None:
     status = farm_json("status", deployed.submission, env=deployed.env)
     # The scheduler looks every few seconds.
-    wait_until(lambda: _sum(_series(deployed), "farm_songs", state="done") == 2, what="the last look")
+    wait_until(lambda: _sum(_series(deployed), "farm_submissions", state="done") == 1, what="the last look")
     series = _series(deployed)
     for name in ("farm_ledger_up", "farm_broker_up", "farm_scheduler_leading"):
         assert _sum(series, name) == 1
-    assert _sum(series, "farm_submissions", state="done") == 1
+    assert _sum(series, "farm_songs", state="done") == 2
     assert _sum(series, "farm_stems", state="done") == status["stems_done"] > 0
     assert _sum(series, "farm_ready_stems") == 0
     assert _sum(series, "farm_patch_stems_total") == status["stems_done"]

@@ -10,8 +10,20 @@ import pytest
 
 from farm.ledger import Ledger, StemLease
 from farm.ledger.models import SongRow, StemRow
+from schemas.result import RenderCost
 from schemas.states import FailureReason, SongState, SubmissionState, TaskKind
-from tests.support.ledgers import Worker, commit_of, plan, reconciler, rendering, rows, run_to_end, split_result, submit
+from tests.support.ledgers import (
+    Worker,
+    commit_of,
+    plan,
+    reconciler,
+    rendering,
+    rows,
+    run_to_end,
+    silence,
+    split_result,
+    submit,
+)
 
 
 def test_the_status_follows_a_submission_through_its_life(ledger: Ledger) -> None:
@@ -161,3 +173,43 @@ def test_it_is_known_whether_anything_waits_for_a_slot(ledger: Ledger) -> None:
     assert ledger.any_waiting(), "the mix waits"
     run_to_end(ledger, worker, number, reconciler(ledger))
     assert not ledger.any_waiting()
+
+
+def test_every_stage_says_what_it_has_done_and_what_that_cost(ledger: Ledger) -> None:
+    number, worker = rendering(ledger, songs=2, parts=3)
+    begun = {cost.stage: (cost.unit, cost.done) for cost in ledger.status(number).stages}
+    assert begun == {"scan": ("file", 2), "split": ("song", 2)}
+    cost = RenderCost(render_s=0.5, load_s=0.25, cpu_s=0.4)
+    commits = [dataclasses.replace(commit_of(lease), cost=cost) for lease in worker.lease(limit=2)]
+    assert all(ledger.commit_stems(worker.slot, commits))
+    assert all(ledger.commit_stems(worker.slot, commits)), "sent again, it is not counted again"
+    render = next(cost for cost in ledger.status(number).stages if cost.stage == "render")
+    assert (render.unit, render.done, render.wall_s, render.cpu_s) == ("stem", 2, 1.5, 0.8)
+    run_to_end(ledger, worker, number)
+    stages = {cost.stage: cost for cost in ledger.status(number).stages}
+    assert {name: (cost.done, cost.failed) for name, cost in stages.items()} == {
+        "scan": (2, 0), "split": (2, 0), "render": (6, 0), "mix": (2, 0), "annotate": (2, 0), "publish": (2, 0),
+    }  # fmt: skip
+    assert stages["mix"].wall_s > 0.0
+    assert sum(cost.cpu_s for cost in stages.values()) > 0.8, "tasks use the processor too"
+
+
+def test_a_task_that_fails_costs_its_stage_and_does_nothing(ledger: Ledger) -> None:
+    number, worker = rendering(ledger, parts=1)
+    worker.render()
+    task = worker.claim(TaskKind.MIX)
+    assert task is not None
+    ledger.fail_task(task, FailureReason.TASK_FAILED, "it broke", infra=False)
+    mix = next(cost for cost in ledger.status(number).stages if cost.stage == "mix")
+    assert (mix.done, mix.failed) == (0, 1)
+    assert mix.wall_s > 0.0
+
+
+def test_of_a_task_that_was_lost_with_its_slot_only_the_loss_is_known(ledger: Ledger) -> None:
+    number, worker = rendering(ledger, parts=1)
+    worker.render()
+    assert worker.claim(TaskKind.MIX) is not None
+    silence(ledger, worker.slot, 1000.0)
+    assert ledger.expire_slots(60.0).tasks == 1
+    mix = next(cost for cost in ledger.status(number).stages if cost.stage == "mix")
+    assert (mix.done, mix.failed, mix.wall_s, mix.cpu_s) == (0, 1, 0.0, 0.0)

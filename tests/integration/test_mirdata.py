@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from farm.dataset.mirdata import mirdata_indexes, write_index
-from schemas.errors import DatasetError
+from schemas.errors import NoDatasetError
 from schemas.plan import OutputPlan
 from tests.support.datasets import PLAN, make_dataset, read_annotation, song_midi
 from tests.support.farms import farm, farm_json
@@ -167,6 +167,6 @@ def test_a_stem_that_was_given_up_has_no_audio_for_mirdata_either(tmp_path: Path
 
 def test_an_unfinished_dataset_and_an_unknown_reader_are_refused(tmp_path: Path) -> None:
     done = farm("index", "mirdata", tmp_path)
-    assert (done.returncode, "is no dataset" in done.stderr) == (DatasetError.exit_code, True)
+    assert (done.returncode, "is no dataset" in done.stderr) == (NoDatasetError.exit_code, True)
     done = farm("index", "nussl", tmp_path)
     assert (done.returncode, "One of: mirdata" in done.stderr) == (2, True)

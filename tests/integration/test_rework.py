@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -95,11 +96,21 @@ def test_a_killed_command_leaves_no_process_behind(made: Path, tmp_path: Path) -
 
 
 def test_control_c_says_that_the_same_command_goes_on(made: Path, tmp_path: Path) -> None:
-    process = start("convert", made, tmp_path / "out", "--rate", 96000, "--jobs", 1, log=tmp_path / "log")
-    wait_until(lambda: any((tmp_path / "out" / ".farm").glob("convert/*.part/stems/*")), what="a song to be under way")
-    kill_tree(process, signal.SIGINT)
-    assert process.returncode == 130
+    # On a busy machine all may be done before the signal comes: then again.
+    codes: list[int | None] = []
+    while 130 not in codes and len(codes) < 5:
+        out = tmp_path / f"out{len(codes)}"
+        process = start("convert", made, out, "--rate", 96000, "--jobs", 1, log=tmp_path / "log")
+        wait_until(partial(has_begun, out), what="a song to be under way")
+        kill_tree(process, signal.SIGINT)
+        codes.append(process.returncode)
+    assert codes[-1] == 130
+    assert set(codes[:-1]) <= {0}
     assert (tmp_path / "log").read_text() == "farm: interrupted; run the same command to go on\n"
+
+
+def has_begun(out: Path) -> bool:
+    return any((out / ".farm").glob("convert/*.part"))
 
 
 def processes_below(pid: int) -> set[int]:
@@ -116,7 +127,7 @@ def test_errors_are_one_line_with_what_to_do(made: Path, tmp_path: Path) -> None
         (("convert", made), 2, "--in-place"),
         (("convert", made, tmp_path / "out"), 2, "--format"),
         (("convert", made, tmp_path / "out", "--rate", 12345), 2, "16000"),
-        (("convert", tmp_path / "gone", tmp_path / "out", "--mono"), 1, "Name the folder of a dataset"),
+        (("convert", tmp_path / "gone", tmp_path / "out", "--mono"), 2, "Name the folder of a dataset"),
         (("submix", made, tmp_path / "bad.yaml"), 2, "used more than once (in A, B)"),
         (("submix", made, "band", "--track", "Track77777"), 2, "no track Track77777"),
     ):

@@ -10,7 +10,7 @@ import pytest
 
 from farm.ledger import open_ledger
 from farm.scheduling.broker import Broker
-from schemas.states import EventKind
+from schemas.states import EventKind, SubmissionState
 from tests.support.farms import farm_json, kill_tree, published, start, wait_until
 from tests.support.midi import name, note, program, song
 from tests.support.soundfont import sine, write_soundfont
@@ -38,7 +38,7 @@ def plan(tmp_path: Path) -> Path:
     (tmp_path / "midi").mkdir()
     write_soundfont(tmp_path / "plain.sf2", [Preset("Tone", 0, (Zone(sine(), loop_start=0),))])
     parts = [
-        [name(0, word), program(0, number, channel=channel), *note(0, 900, 48 + 7 * channel, channel=channel)]
+        [name(0, word), program(0, number, channel=channel), *note(0, 2400, 48 + 7 * channel, channel=channel)]
         for channel, (word, number) in enumerate((("tone", 0), ("bass", 38)))
     ]
     (tmp_path / "midi" / "song.mid").write_bytes(song(*parts))
@@ -71,8 +71,8 @@ def test_work_that_no_worker_serves_is_told_and_done_as_soon_as_one_comes(plan: 
         assert (status["unserved"], status["stems_done"]) == ({"faust": 1}, 1)
         assert {tuple(slot["engines"]) for slot in farm_json("workers", env=env)["slots"]} == {("fluidsynth",)}
         worker("faust")
-        wait_until(lambda: farm_json("status", number, env=env)["state"] == "done", what="the submission's end")
-        assert farm_json("status", number, env=env)["unserved"] == {}
+        wait_until(lambda: ledger.status(number).state is SubmissionState.DONE, what="the submission's end")
+        assert ledger.status(number).unserved == {}
         (told,) = ledger.events(kind=EventKind.UNSERVED)
         assert told.detail == "faust: 1 stems wait, and no live slot serves it"
         assert ledger.events(kind=EventKind.RECYCLED) == [], "no engine had to change"

@@ -31,6 +31,7 @@ from tests.support.soundfont import (
     write_soundfont,
 )
 from workers.audio.recorder import Recorder
+from workers.midi.levels import loudest_db
 from workers.verdict import judge
 
 SECOND = 960
@@ -53,7 +54,9 @@ def verdict(
     with Recorder(folder / "a.stem", rate_hz=job.rate_hz, channels=job.channels) as recorder:
         report = studio.engine.render(job, midi, recorder)
         recording = recorder.finish()
-    judged = judge(report, recording.measured, job, data_hash=recording.data_hash, other_hashes=others)
+    judged = judge(
+        report, recording.measured, job, data_hash=recording.data_hash, other_hashes=others, loudest_db=loudest_db(midi)
+    )
     return judged, recording.data_hash
 
 
@@ -71,6 +74,8 @@ def verdict(
         (song([control(0, 7, 0), *note(0, SECOND, 69)]), SINE, {}, V.WARN, [F.SILENT_BY_MIDI]),
         (song([control(0, 11, 0), *note(0, SECOND, 69)]), SINE, {}, V.WARN, [F.SILENT_BY_MIDI]),
         (song([control(0, 11, 0), *note(0, SECOND, 69), control(480, 11, 99)]), SINE, {}, V.PASS, []),
+        (song([control(0, 7, 52), *note(0, SECOND, 69, velocity=1)]), SINE, {}, V.WARN, [F.INAUDIBLE]),
+        (song([control(0, 7, 52), *note(0, SECOND, 69, velocity=20)]), SINE, {}, V.PASS, []),
         (A4, ENDLESS, {}, V.RETRY, [F.ENDLESS_NOTE]),
         (A4, ENDLESS, {"tail_max_s": 2.0}, V.WARN, [F.TRUNCATED_TAIL]),
         (A4, HELD, {"tail_max_s": 0.1}, V.WARN, [F.TRUNCATED_TAIL]),

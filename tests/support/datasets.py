@@ -21,11 +21,12 @@ from schemas.states import VerdictStatus
 from tests.support import midi
 from tests.support.stems import Audio, stem_inputs
 from workers.annotating.jams import jams_text
-from workers.annotating.song import RenderedStem, annotate_song
+from workers.annotating.song import RenderedStem, annotate_song, kind_of
 from workers.midi.notes import NoteTable, read_notes
 from workers.midi.smf import read_midi
 from workers.midi.split import split_song
 from workers.mixing.mix import mix_song
+from workers.mixing.others import orders_of, stands_of
 from workers.mixing.stems import StemInput
 from workers.publishing.layouts.base import TrackContents
 from workers.publishing.publish import publish_song
@@ -189,12 +190,20 @@ def make_song(
     if spoil is not None:
         played = spoil(played)
     inputs = stem_inputs(work, played, plan.output.rate_hz)
-    mix = mix_song(
-        inputs, plan.mix, plan.output, staging, min_duration_s=split.duration_s, whole=whole_input(work, played, plan)
-    )
     measured = {stem.name: stem.measured for stem in inputs}
     stems = [rendered(part, midis[part.name], measured.get(part.name)) for part in split.parts]
     song = song_spec(data, split, track=track)
+    kinds = {stem.part.name: kind_of(stem.part, stem.patch, plan) for stem in stems if stem.result is not None}
+    mix = mix_song(
+        inputs,
+        plan.mix,
+        plan.output,
+        staging,
+        min_duration_s=split.duration_s,
+        whole=whole_input(work, played, plan),
+        stands=stands_of(plan.mix.roles, kinds, seed=plan.seed, song_hash=song.song_hash),
+        others=orders_of(plan, kinds, song.song_hash),
+    )
     annotation = annotate_song(song, split, stems, mix=mix, plan=plan, facts=FACTS, source_midi=data)
     return TrackContents(
         song=song,

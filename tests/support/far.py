@@ -32,7 +32,7 @@ class Far:
                 [sys.executable, "-m", "tests.support.far", str(there.fileno())],
                 pass_fds=[there.fileno()],
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=open("/tmp/dev/tmp6_D/far.err","ab"),
                 env=engine_environment(),
             )
         self._line = Connection(here.detach())

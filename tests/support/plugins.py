@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from farm.planning.patchfiles import load_patch
-from schemas.errors import FarmError
+from farm.planning.patchfiles import load_patch, patch_names
+from schemas.errors import AssetError, MissingDependencyError
 from schemas.patch import Patch
 from workers.engines.patchprobe import probe_patches
 
@@ -26,10 +26,19 @@ needs_debians_plugins = pytest.mark.skipif(
 )
 
 
-@cache
 def own_patch(name: str) -> Patch:
-    """Return one of the farm's own patches as it is on this machine; skips where what it needs is not installed."""
+    """Return one of the farm's own patches as it is on this machine; skips where what its engine needs is not installed."""
+    return _own_patches(load_patch(name).engine)[name]
+
+
+def own_names(engine: str) -> list[str]:
+    """Return the names of the farm's own patches that an engine plays."""
+    return [name for name in patch_names() if load_patch(name).engine == engine]
+
+
+@cache
+def _own_patches(engine: str) -> dict[str, Patch]:
     try:
-        return probe_patches({name: load_patch(name)})[name]
-    except FarmError as error:
+        return probe_patches({name: load_patch(name) for name in own_names(engine)})
+    except (AssetError, MissingDependencyError) as error:
         pytest.skip(str(error))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.annotation import Notes
 from schemas.errors import AnnotationError
+from schemas.words import counted
 from workers.midi.notes import NoteTable, read_notes
 from workers.midi.smf import read_midi
 
@@ -56,7 +57,7 @@ def _check_inside(table: NoteTable, times_s: NDArray[np.float64], end_s: float) 
     if len(late):
         first = int(late[0])
         raise AnnotationError(
-            f"{len(late)} notes are not inside the audio, which ends at {end_s:.3f} s; the first has pitch "
+            f"{counted(len(late), 'note')} not inside the audio, which ends at {end_s:.3f} s; the first has pitch "
             f"{table.pitch[first]} and lasts from {table.onset_s[first]:.3f} s to {table.offset_s[first]:.3f} s"
         )
 

@@ -15,11 +15,15 @@ from schemas.errors import AnnotationError
 from schemas.gm import program_class, program_name
 from schemas.patch import EngineFacts, Patch
 from schemas.plan import DatasetPlan
+from schemas.replaced import OTHER_PATCH, Replaced
 from schemas.result import StemResult
+from schemas.roles import StemKind
 from schemas.song import Part, SongSpec, SplitResult
 from schemas.submix import mixing_values
+from schemas.words import counted
 from workers.annotating.beats import song_time
 from workers.annotating.notes import TIME_DIGITS, stem_notes
+from workers.annotating.quality import song_quality, stem_quality
 from workers.midi.playing import Playing
 
 #: FluidSynth starts every event at a multiple of this many frames.
@@ -40,6 +44,7 @@ class RenderedStem:
     midi: bytes
     patch: Patch | None
     result: StemResult | None
+    replaced: Sequence[Replaced] = ()  #: the patches that it had before, and that failed
 
 
 def annotate_song(
@@ -73,6 +78,7 @@ def annotate_song(
     _check_agreement(split, stems, mix)
     time = song_time(source_midi, duration_s=duration_s, music_s=split.duration_s)
     mixed = {record.name: record for record in mix.stems}
+    annotated = [_stem(stem, mixed.get(stem.part.name), mix, plan, paths, duration_s) for stem in stems]
     return SongAnnotation(
         track=song.name,
         duration_s=duration_s,
@@ -85,7 +91,7 @@ def annotate_song(
         keys=time.keys,
         beats=time.beats,
         downbeats_s=time.downbeats_s,
-        stems=[_stem(stem, mixed.get(stem.part.name), mix, plan, paths, duration_s) for stem in stems],
+        stems=annotated,
         mix=MixAnnotation(
             audio=paths.mix_audio(plan.output.format),
             peak_dbfs=mix.peak_dbfs,
@@ -96,6 +102,8 @@ def annotate_song(
             whole=mix.whole,
         ),
         submixes=mix.submixes,
+        mixes=mix.mixes,
+        quality=song_quality(annotated),
         warnings=dict(sorted(split.warnings.items())),
         provenance=_provenance(song, plan, facts, source_midi),
     )
@@ -111,6 +119,11 @@ def mixing_values_of(part: Part, patch: Patch, result: StemResult, plan: Dataset
         patch=patch.name,
         preset=result.engine.preset_name,
     )
+
+
+def kind_of(part: Part, patch: Patch | None, plan: DatasetPlan) -> StemKind:
+    """Return what the roles of a mix go by."""
+    return StemKind(_class_of(part, plan), "" if patch is None else patch.group, part.program, part.is_drum)
 
 
 def _check_agreement(split: SplitResult, stems: Sequence[RenderedStem], mix: MixResult) -> None:
@@ -134,7 +147,7 @@ def _stem(
     part, result = stem.part, stem.result
     notes = _notes(stem, duration_s, TIMING_GRID_FRAMES / mix.rate_hz)
     if len(notes.pitch) != part.notes:
-        raise AnnotationError(f"{part.name} has {part.notes} notes, and its MIDI file {len(notes.pitch)}")
+        raise AnnotationError(f"{part.name} has {counted(part.notes, 'note')}, and its MIDI file {len(notes.pitch)}")
     return StemAnnotation(
         name=part.name,
         audio=None if record is None else record.audio,
@@ -149,13 +162,16 @@ def _stem(
         preset="" if result is None else result.engine.preset_name,
         preset_program=_preset_program(stem),
         **_of_the_patch(stem.patch),
+        replaces=[Replaced(**{name: getattr(old, name) for name in Replaced.model_fields}) for old in stem.replaced],
         silent=record is None or record.silent,
         loudness_lufs=None if record is None else record.loudness_lufs,
         published_loudness_lufs=None if record is None else record.published_loudness_lufs,
         gain_db=0.0 if record is None else record.gain_db,
         peak_dbfs=None if record is None else record.peak_dbfs,
-        active_regions=[] if result is None else _regions(result.measured.active_regions, duration_s),
+        **({} if record is None else _of_the_role(record)),
+        active_regions=[] if result is None else _regions(_sounding_regions(record, result), duration_s),
         findings=_findings(stem),
+        quality=None if result is None else stem_quality(result),
         notes=notes,
     )
 
@@ -165,6 +181,14 @@ def _preset_program(stem: RenderedStem) -> int | None:
     if stem.result is None or (stem.patch is not None and stem.patch.sound is not None):
         return None
     return stem.result.engine.preset_program
+def _of_the_role(record: StemRecord) -> dict[str, Any]:
+    return {"role_gain_db": record.role_gain_db, "pan": record.pan, "balance": record.balance}
+
+
+def _sounding_regions(record: StemRecord | None, result: StemResult) -> Sequence[tuple[float, float]]:
+    """Return where the published stem sounds: a panned one may have lost what was on its other side."""
+    moved = None if record is None else record.active_regions
+    return result.measured.active_regions if moved is None else moved
 
 
 def _of_the_patch(patch: Patch | None) -> dict[str, Any]:
@@ -220,7 +244,8 @@ def _regions(regions: Sequence[tuple[float, float]], duration_s: float) -> list[
 def _findings(stem: RenderedStem) -> list[str]:
     if stem.result is None:
         return [NO_PATCH if stem.patch is None else DROPPED]
-    return [finding.value for finding in stem.result.verdict.findings]
+    replaced = [OTHER_PATCH] if stem.replaced else []
+    return [*(finding.value for finding in stem.result.verdict.findings), *replaced]
 
 
 def _provenance(song: SongSpec, plan: DatasetPlan, facts: EngineFacts, source_midi: bytes) -> Provenance:

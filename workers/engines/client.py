@@ -243,6 +243,7 @@ class _Child:
             cost=RenderCost(
                 render_s=round(done["render_s"], 6),
                 load_s=round(self._load_s(loaded["load_s"]), 6),
+                cpu_s=round(moment_of(self._seen).since(now).cpu_s, 6),
                 cold=loaded["cold"],
                 rss_mb=round(rss_mb_of(self._seen), 1),
             ),

@@ -129,7 +129,7 @@ class PluginHost:
             level = self._probe()
             probes += 1
             if probes > 1 and np.isfinite(before) and abs(level - before) <= _STABLE_DB:
-                return probes == 2  # noqa: PLR2004
+                return probes == 2
             if time.monotonic() - began > self._settings.ready_s:
                 raise _not_ready(self._found, self._settings, level)
             if probes > 1 or not np.isfinite(level):
@@ -189,7 +189,7 @@ class PluginHost:
         indices = {name: names.index(_known(name, names, self._found.name)) for name in sorted(values)}
         if self._settings.program is not None:
             for name, index in indices.items():
-                self._plugin.set_parameter(index, 1.0 - values[name] if values[name] != 0.5 else 0.0)  # noqa: PLR2004
+                self._plugin.set_parameter(index, 1.0 - values[name] if values[name] != 0.5 else 0.0)
             self._run()
         for name, index in indices.items():
             self._plugin.set_parameter(index, float(values[name]))
@@ -242,7 +242,7 @@ def _known(name: str, names: list[str], plugin: str) -> str:
     hint = f"Did you mean `{spelt[near[0]]}`? " if near else ""
     raise EngineError(
         f"the plug-in {plugin} has no parameter `{name}`",
-        hint=f"{hint}It has {', '.join(names[:40]) or 'none'}{' and more' if len(names) > 40 else ''}",  # noqa: PLR2004
+        hint=f"{hint}It has {', '.join(names[:40]) or 'none'}{' and more' if len(names) > 40 else ''}",
         cause=FailureReason.MISSING_ASSET,
     )
 

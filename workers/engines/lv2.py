@@ -207,7 +207,7 @@ def _graph(*paths: Path) -> Graph:
     for path in paths:
         try:
             graph.parse(str(path), format="turtle", publicID=path.resolve().as_uri())
-        except Exception as error:  # noqa: BLE001  a parser of foreign files may raise anything
+        except Exception as error:
             raise AssetError(
                 f"{path} cannot be read as Turtle: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
                 hint="Install the plug-in again, or name a preset file of its own format",

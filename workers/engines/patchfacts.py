@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from schemas.errors import AssetError, FarmError, MissingDependencyError
@@ -39,6 +39,22 @@ def describe_patches(files: Iterable[PatchFile]) -> dict[str, Patch]:
             message = f"patch {file.name}: {error.message}"
             raise type(error)(message, hint=error.hint) from error
     return found
+
+
+def describe_each(files: Iterable[PatchFile]) -> Iterator[tuple[PatchFile, Patch | FarmError]]:
+    """Yield every patch file with what it stands for here, or with why it cannot be played here."""
+    tried: dict[str, str | FarmError] = {}
+    for file in files:
+        if file.engine not in tried:
+            try:
+                tried[file.engine] = _version(file)
+            except FarmError as error:
+                tried[file.engine] = error
+        version = tried[file.engine]
+        try:
+            yield file, version if isinstance(version, FarmError) else _describe(file, version)
+        except FarmError as error:
+            yield file, error
 
 
 def _version(file: PatchFile) -> str:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from schemas.result import StemMeasurement
 from workers.audio.meter import hop_frames, integrated_loudness
 from workers.audio.stemfile import CHUNK_FRAMES, StemReader
+from workers.mixing.gains import linear
+from workers.mixing.pan import CENTRE, Factor, Place
 
 _DIGITS: Final = 4
 #: Frames that a stem is taken through at once: few switches between encoders, and all of a slab stays in cache.
@@ -24,19 +26,62 @@ class StemInput(NamedTuple):
     name: str
     reader: StemReader
     measured: StemMeasurement
+    place: Place = CENTRE  #: in the mix that is being made
+
+    def factor(self, gain_db: float) -> Factor:
+        """Return what the samples are multiplied with: one number, or one a channel where the stem is panned."""
+        return linear(gain_db) if self.place.sides is None else self.place.factors(gain_db)
+
+    def peak(self, gain_db: float) -> float:
+        """Return the peak of the stem in its place after a gain, linear."""
+        if self.place.sides is None:
+            return self.measured.peak * float(linear(gain_db))
+        return max(
+            peak * float(factor)
+            for peak, factor in zip(self.place.sides.peaks, self.place.factors(gain_db), strict=True)
+        )
 
 
 def loudness_in_song(stem: StemInput, frames: int, gain_db: float = 0.0) -> float | None:
     """Return the loudness of a stem that is padded with silence to `frames` frames, LUFS, to 0.0001 LU; None if silent.
 
+    It is that of the raw stem, wherever it is placed; `loudness_in_place` is that of the stem in its place.
+
     With a gain it is not the same loudness that many decibels higher: which blocks count depends on the gate at
     -70 LUFS, so that a stem of notes that ring out can differ by some tenths.
     """
+    return _loudness(stem, stem.reader.hop_power, frames, 10.0 ** (gain_db / 10))
+
+
+def loudness_in_place(stem: StemInput, frames: int, gain_db: float) -> float | None:
+    """Return the loudness of a stem in its place after a gain, LUFS, as a meter reads it; None if silent."""
+    if stem.place.sides is None:
+        return loudness_in_song(stem, frames, gain_db)
+    left, right = (float(factor) ** 2 for factor in stem.place.factors(gain_db))
+    return _loudness(stem, stem.place.sides.power[0] * left + stem.place.sides.power[1] * right, frames, 1.0)
+
+
+def _loudness(stem: StemInput, power: NDArray[np.float64], frames: int, factor: float) -> float | None:
     hops = frames // hop_frames(stem.reader.rate_hz)
-    power = stem.reader.hop_power[:hops]
+    power = power[:hops]
     power = np.concatenate([power, np.zeros(hops - len(power))])
-    loudness = integrated_loudness(power * 10.0 ** (gain_db / 10))
+    loudness = integrated_loudness(power * factor)
     return None if loudness is None else round(loudness, _DIGITS)
+
+
+def published_peak(stem: StemInput, gain_db: float, bits: int) -> float:
+    """Return the peak of a published stem: gains and rounding keep the order of samples, so its loudest stays so."""
+    if stem.place.sides is None:
+        return _rounded(stem.measured.peak, linear(gain_db), bits)
+    sides = zip(stem.place.sides.peaks, stem.place.factors(gain_db), strict=True)
+    return max(_rounded(peak, factor, bits) for peak, factor in sides)
+
+
+def _rounded(peak: float, factor: np.float32, bits: int) -> float:
+    if bits == 32:
+        return float(np.float32(peak) * factor)
+    scale = 2.0 ** (bits - 1)
+    return float(np.rint(float(np.float32(peak)) * float(factor) * scale) / scale)
 
 
 class StretchCursor:

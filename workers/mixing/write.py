@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -19,6 +19,7 @@ from workers.audio.files import AudioWriter, disk_errors, open_writer
 from workers.audio.meter import LoudnessMeter
 from workers.audio.stemfile import StemReader
 from workers.audio.truepeak import TruePeakMeter
+from workers.mixing.pan import Factor, multiply_sides
 from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor
 
 #: What sounds of a lane in a slab: first frame, counted from the slab's, and samples.
@@ -41,9 +42,27 @@ class Group(NamedTuple):
     members: list[int]  #: which stems, counted from 0, in rising order
 
 
+class OtherFiles(NamedTuple):
+    """Another mix of the same stems."""
+
+    factors: Sequence[Factor]  #: of every stem
+    path: str  #: in the track's folder
+    stem_paths: Sequence[str | None]  #: of every stem as this mix has it; None where that is not wanted
+    true_peak_floor: float | None
+
+
+class Written(NamedTuple):
+    """What was written and measured."""
+
+    files: list[FileRecord]
+    mix: MixFigures
+    groups: list[MixFigures]
+    others: list[MixFigures]
+
+
 def write_files(
     stems: Sequence[StemInput],
-    gains: Sequence[np.float32],
+    gains: Sequence[Factor],
     output: OutputPlan,
     folder: Path,
     *,
@@ -53,23 +72,26 @@ def write_files(
     threads: int = 1,
     whole: tuple[StemInput, np.float32] | None = None,
     groups: Sequence[Group] = (),
-) -> tuple[list[FileRecord], MixFigures, list[MixFigures]]:
-    """Write every stem, the mix and the groups; return their records, and what was measured of the mix and each group.
+    others: Sequence[OtherFiles] = (),
+) -> Written:
+    """Write every stem, the mix, the groups and the other mixes; return their records, and what was measured.
 
     The bytes are the same with any number of `threads`, which share the stems: rounding, encoding and hashing are C.
     `gains` are linear; `true_peak_floor` is a level that the mix is known to reach, which saves work; None leaves the
     true peak unmeasured. `whole` is a render of the whole song and its gain: it becomes the mix, and not the stems' sum.
+    Other mixes are the exact sum of the stems as they have them, whether these are published or not.
     """
     relative = [*(paths.stem_audio(stem.name, output.format) for stem in stems), paths.mix_audio(output.format)]
     relative += [group.path for group in groups]
     with ExitStack() as stack:
         writers = [stack.enter_context(_open(folder / path, output, frames)) for path in relative]
         lanes = [
-            _StemLane(stem.reader, gain, writer, output.bits)
+            _lane(stem.reader, gain, writer, output.bits)
             for stem, gain, writer in zip(stems, gains, writers, strict=False)
         ]
         mix = _MixLane(writers[len(stems)], output, true_peak_floor=true_peak_floor)
         sums = [_MixLane(writer, output, true_peak_floor=None) for writer in writers[len(stems) + 1 :]]
+        beside = [_OtherMix(stems, other, output, partial(_opened, stack, folder, output, frames)) for other in others]
         other = None if whole is None else _WholeLane(whole[0].reader, whole[1], output)
         each = stack.enter_context(ThreadPoolExecutor(threads)).map if threads > 1 else map
         for start in range(0, frames, SLAB_FRAMES):
@@ -79,6 +101,11 @@ def write_files(
             mix.add(length, sounding if other is None else other.instead_of(sounding, start=start, length=length))
             for group, total in zip(groups, sums, strict=True):
                 total.add(length, [run for index in group.members for run in published[index]])
+            for another in beside:
+                another.add(each, start=start, length=length)
+        for another in beside:
+            relative += another.paths
+            writers += another.writers
         written = list(each(AudioWriter.close, writers))
     records = [
         FileRecord(path=path, size_bytes=w.size_bytes, sha256=w.sha256)
@@ -87,7 +114,7 @@ def write_files(
     figures = mix.figures()
     if other is not None:
         figures = figures._replace(difference_db=other.difference_db)
-    return records, figures, [total.figures() for total in sums]
+    return Written(records, figures, [total.figures() for total in sums], [another.mix.figures() for another in beside])
 
 
 def _open(path: Path, output: OutputPlan, frames: int) -> AudioWriter:
@@ -101,6 +128,10 @@ def _open(path: Path, output: OutputPlan, frames: int) -> AudioWriter:
         channels=output.channels,
         frames=frames,
     )
+
+
+def _opened(stack: ExitStack, folder: Path, output: OutputPlan, frames: int, path: str) -> AudioWriter:
+    return stack.enter_context(_open(folder / path, output, frames))
 
 
 class _StemLane:
@@ -144,6 +175,52 @@ class _StemLane:
         np.multiply(wide, float(self._gain) * 2.0 ** (self._bits - 1), out=wide)
         np.rint(wide, out=wide)
         np.copyto(published, wide, casting="unsafe")
+
+
+class _PannedLane(_StemLane):
+    """A stem whose sides have factors of their own."""
+
+    def __init__(self, reader: StemReader, factors: NDArray[np.float32], writer: AudioWriter | None, bits: int) -> None:
+        super().__init__(reader, np.float32(1.0), writer, bits)
+        self._factors = factors
+        self._wide_factors = factors.astype(np.float64) * 2.0 ** (bits - 1)
+
+    def _apply_gain(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
+        if self._bits == 32:
+            multiply_sides(raw, self._factors, out=published)
+            return
+        wide = self._wide[: len(raw)]
+        np.copyto(wide, raw)
+        multiply_sides(wide, self._wide_factors, out=wide)
+        np.rint(wide, out=wide)
+        np.copyto(published, wide, casting="unsafe")
+
+
+def _lane(reader: StemReader, factor: Factor, writer: AudioWriter | None, bits: int) -> _StemLane:
+    if isinstance(factor, np.ndarray):
+        return _PannedLane(reader, factor, writer, bits)
+    return _StemLane(reader, factor, writer, bits)
+
+
+class _OtherMix:
+    """Another mix on its way: its own stems, written where they are wanted, and their sum."""
+
+    def __init__(
+        self, stems: Sequence[StemInput], files: OtherFiles, output: OutputPlan, opened: Callable[[str], AudioWriter]
+    ) -> None:
+        self.paths = [*(path for path in files.stem_paths if path is not None), files.path]
+        self.writers = [opened(path) for path in self.paths]
+        by_path = dict(zip(self.paths, self.writers, strict=True))
+        self._lanes = [
+            _lane(stem.reader, factor, None if path is None else by_path[path], output.bits)
+            for stem, factor, path in zip(stems, files.factors, files.stem_paths, strict=True)
+        ]
+        self.mix = _MixLane(by_path[files.path], output, true_peak_floor=files.true_peak_floor)
+
+    def add(self, each: Callable[..., Iterable[Sounding]], *, start: int, length: int) -> None:
+        """Write frames [start, start + length)."""
+        published = each(partial(_StemLane.publish, start=start, length=length), self._lanes)
+        self.mix.add(length, [run for runs in published for run in runs])
 
 
 class _WholeLane(_StemLane):

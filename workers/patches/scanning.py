@@ -138,16 +138,15 @@ def judge_answer(plugin: PluginFile, said: bytes, complaints: bytes, code: int) 
         return {"found": Found.CRASHED.value, "why": f"its process ended with {how}" + (f": {words}" if words else "")}
     if "failed" in facts:
         return {"found": Found.REFUSED.value, "why": facts["failed"]}
-    return {"found": _kind(plugin, facts).value, "why": facts.pop("silence"), "facts": facts}
+    found, why = _kind(plugin, facts), facts.pop("silence")
+    return {"found": found.value, "why": why if found is Found.SILENT else "", "facts": facts}
 
 
 def _kind(plugin: PluginFile, facts: Mapping[str, Any]) -> Found:
     if facts["sounds"]:
         return Found.WORKS
-    if plugin.is_instrument or (plugin.is_instrument is None and facts["inputs"] == 0):
-        return Found.SILENT
-    facts["silence"] and facts.update(silence="")  # type: ignore[attr-defined]
-    return Found.EFFECT
+    may_play = plugin.is_instrument or (plugin.is_instrument is None and facts["inputs"] == 0)
+    return Found.SILENT if may_play else Found.EFFECT
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

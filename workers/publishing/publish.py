@@ -109,6 +109,8 @@ def record_of(song: SongSpec, annotation: SongAnnotation, files: Iterable[FileRe
         stems=len(annotation.stems),
         notes=sum(len(stem.notes.pitch) for stem in annotation.stems),
         stem_audio_s=round(sum(annotation.duration_s for stem in annotation.stems if stem.audio is not None), 6),
+        verdict="" if annotation.quality is None else annotation.quality.verdict,
+        findings={} if annotation.quality is None else annotation.quality.findings,
         files=sorted(files, key=lambda file: file.path),
     )
 

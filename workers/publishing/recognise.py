@@ -34,7 +34,10 @@ def recognise(final: Path, song: SongSpec, plan: DatasetPlan, engine: EngineFact
             hint=f"Remove {final} to make the song again, or convert a copy",
         )
     _check(final, annotation, _expected(song, plan, engine))
-    named = {annotation.mix.audio, *(stem.audio for stem in annotation.stems if stem.audio is not None)}
+    audio = [annotation.mix.audio, *(stem.audio for stem in annotation.stems)]
+    for mix in annotation.mixes:
+        audio += [mix.audio, *(stem.audio for stem in mix.stems)]
+    named = {file for file in audio if file is not None}
     missing = sorted(named - {file.path for file in files})
     if missing:
         raise OutputError(f"{final} has lost {missing[0]}", hint=f"Remove {final}: the song is made again")

@@ -28,7 +28,7 @@ from workers.publishing.publish import write_documents
 from workers.reworking.blocks import blocks_in, form_of, frames_in, level_of
 from workers.reworking.documents import converted_annotation, documents, with_format
 from workers.reworking.passes import Lane, Sound, Sum, run_pass, sums_up
-from workers.reworking.track import Track, file_record, groups_of, read_track
+from workers.reworking.track import Track, file_record, groups_of, other_mixes_of, read_track
 
 _GAIN_DIGITS: Final = 4
 
@@ -98,7 +98,7 @@ def convert_track(folder: Path, new: Path, order: ConvertOrder, *, record: Track
         measured = origin is not MixOrigin.KEPT
         song = converted_annotation(track, song, conversion, frames_now, sounds, new, measured=measured)
     written = documents(track, song, None if origin is MixOrigin.KEPT else conversion)
-    audio = {*track.stems.values(), track.mix, *groups_of(track.annotation), *track.others}
+    audio = {*track.stems.values(), track.mix, *groups_of(track.annotation), *_of_other_mixes(track), *track.others}
     copied = _copy(track, new, [file for file in track.files if file not in {*audio, *written}])
     write_documents(new, dict(sorted(written.items(), key=lambda item: item[0] == SLAKH_PATHS.sign)))
     files = [*(sound.record for sound in sounds.values()), *copied, *(file_record(new, path) for path in written)]
@@ -109,6 +109,7 @@ def convert_track(folder: Path, new: Path, order: ConvertOrder, *, record: Track
 def _kept(track: Track, new: Path, target: AudioForm, frames: int) -> dict[str, Sound]:
     """Convert every file by itself; no sample changes."""
     files = [*track.stems.values(), *groups_of(track.annotation), *([] if track.mix is None else [track.mix])]
+    files += _of_other_mixes(track)
     lanes = [Lane(track.folder / file, with_format(file, target.format)) for file in files]
     return run_pass(lanes, [], new, target, frames)
 
@@ -128,18 +129,44 @@ def _changed(track: Track, new: Path, target: AudioForm, frames: int) -> tuple[f
         sums.append(Sum(with_format(track.mix, target.format), frozenset(range(len(names)))))
     elif track.mix is not None:
         lanes.append(Lane(track.folder / track.mix, with_format(track.mix, target.format)))
+    _add_other_mixes(track, target, lanes, sums)
     is_true = track.annotation is not None and track.annotation.mix.true_peak_dbtp is not None
     rounding = 0.0 if target.bits == 32 else (len(stems) + 1) * 2.0**-target.bits
     limits = _Limits.of(track, target)
     now, gain_db = frames_in(target, frames, form_of(lanes[0].source)[0].rate_hz), 0.0
     while True:
         sounds = run_pass(lanes, sums, new, target, now, gain_db=gain_db, true_peak=is_true)
-        excess = limits.excess(sounds, groups)
+        excess = limits.excess(sounds, groups, _ceilings(track, target))
         if excess <= 1.0:
             return gain_db, MixOrigin.SUM if is_sum else MixOrigin.ALONE, sounds
         margin = 1.0 + rounding * (MAX_OVERSHOOT if is_true else 1.0) / limits.song
         steps = math.floor((gain_db - 20.0 * math.log10(excess * margin)) / GAIN_STEP_DB)
         gain_db = round(min(steps * GAIN_STEP_DB, gain_db - GAIN_STEP_DB), _GAIN_DIGITS)
+
+
+def _of_other_mixes(track: Track) -> list[str]:
+    """Return the audio of all other mixes of a song, their own stems first."""
+    return [file for mix, stems in other_mixes_of(track.annotation).items() for file in (*stems, mix)]
+
+
+def _add_other_mixes(track: Track, target: AudioForm, lanes: list[Lane], sums: list[Sum]) -> None:
+    """Convert the stems of other mixes and sum them up anew; a mix without stems of its own is converted by itself."""
+    for mix, stems in other_mixes_of(track.annotation).items():
+        first = len(lanes)
+        lanes += [Lane(track.folder / file, with_format(file, target.format)) for file in (stems or [mix])]
+        if stems:
+            sums.append(Sum(with_format(mix, target.format), frozenset(range(first, len(lanes)))))
+
+
+def _ceilings(track: Track, target: AudioForm) -> dict[str, float]:
+    """Return how loud the files of other mixes may be, linear, by their paths in the new form."""
+    mixes = [] if track.annotation is None else track.annotation.mixes
+    return {
+        with_format(file, target.format): 10.0 ** (mix.ceiling_db / 20.0)
+        for mix in mixes
+        for file in (mix.audio, *(stem.audio for stem in mix.stems))
+        if file is not None
+    }
 
 
 @dataclass(frozen=True)
@@ -159,10 +186,12 @@ class _Limits:
             ceiling = max([ceiling, *(_peak(track.folder / file) for file in files)])
         return cls(min(ceiling, full), full)
 
-    def excess(self, sounds: Mapping[str, Sound], groups: set[str]) -> float:
-        """Return by which factor the loudest file passes its limit; up to 1 none does."""
+    def excess(self, sounds: Mapping[str, Sound], groups: set[str], others: Mapping[str, float]) -> float:
+        """Return by which factor the loudest file passes its limit; up to 1 none does. Other mixes have limits of their own."""
         ratios = [
-            sound.peak / self.groups if file in groups else max(sound.peak, sound.true_peak or 0.0) / self.song
+            sound.peak / self.groups
+            if file in groups
+            else max(sound.peak, sound.true_peak or 0.0) / min(others.get(file, self.song), self.groups)
             for file, sound in sounds.items()
         ]
         return max(ratios, default=0.0)

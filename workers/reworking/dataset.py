@@ -14,8 +14,18 @@ from typing import Final
 from pydantic import ValidationError
 
 from schemas.base import canonical_json
-from schemas.dataset import ANNOTATION, DATASET, FARM_FOLDER, MANIFEST, SLAKH_PATHS, DatasetRecord, TrackRecord
-from schemas.errors import DatasetError, OutputError
+from schemas.convert import Note, NoteCode
+from schemas.dataset import (
+    ANNOTATION,
+    DATASET,
+    FARM_FOLDER,
+    MANIFEST,
+    MIRDATA_INDEXES,
+    SLAKH_PATHS,
+    DatasetRecord,
+    TrackRecord,
+)
+from schemas.errors import DatasetError, NoDatasetError, OutputError
 from workers.audio.files import disk_errors
 from workers.publishing.publish import write_documents
 
@@ -38,12 +48,13 @@ def find_dataset(root: Path, *, top: Path | None = None) -> Found:
     """Read what a dataset is made of; `top` is its record, where that lies elsewhere.
 
     Raises:
-        DatasetError: it is no dataset, not finished, or its manifest cannot be read.
+        NoDatasetError: it is no dataset, or not finished.
+        DatasetError: its records cannot be read.
     """
     if not root.is_dir():
-        raise DatasetError(f"{root} is no folder", hint="Name the folder of a dataset")
+        raise NoDatasetError(f"{root} is no folder", hint="Name the folder of a dataset")
     if top is None and (root / FARM_FOLDER / "convert" / DATASET).is_file():
-        raise DatasetError(
+        raise NoDatasetError(
             f"{root} is being converted in place",
             hint="Give the same `farm convert` again: it goes on where it stopped",
         )
@@ -55,10 +66,10 @@ def find_dataset(root: Path, *, top: Path | None = None) -> Found:
             raise DatasetError(f"{top} is damaged or of another version: {error.errors()[0]['msg']}") from error
         return Found(root, record, {track.folder: track for track in _manifest(root)})
     if (root / FARM_FOLDER / "ledger.sqlite").exists() or (root / FARM_FOLDER / "plan.json").exists():
-        raise DatasetError(f"{root} is not finished", hint="Let its run end: the same `farm run` goes on with it")
+        raise NoDatasetError(f"{root} is not finished", hint="Let its run end: the same `farm run` goes on with it")
     tracks = {folder.relative_to(root).as_posix(): None for folder in _walk(root, _DEPTH)}
     if not tracks:
-        raise DatasetError(
+        raise NoDatasetError(
             f"there are no tracks in {root}",
             hint=f"Name a folder with {DATASET}, or one of folders that hold {SLAKH_PATHS.sign} beside stems/ and a mix",
         )
@@ -90,6 +101,21 @@ def write_manifest(root: Path, tracks: list[TrackRecord]) -> None:
     """
     text = "".join(canonical_json(track) + "\n" for track in tracks)
     write_documents(root, {MANIFEST: text.encode()})
+
+
+def remove_indexes(root: Path) -> list[Note]:
+    """Remove the indexes for mirdata in a dataset whose files are other ones than they say, and return a note of it.
+
+    Raises:
+        OutputError: one cannot be removed.
+    """
+    indexes = sorted(root.glob(MIRDATA_INDEXES))
+    with disk_errors(root):
+        for path in indexes:
+            path.unlink(missing_ok=True)
+    names = ", ".join(path.name for path in indexes)
+    message = f"removed {names}, which held the MD5 of the old files: `farm index mirdata {root}` writes it anew"
+    return [Note(track="", code=NoteCode.INDEX_REMOVED, message=message)] if indexes else []
 
 
 @contextmanager

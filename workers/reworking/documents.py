@@ -15,7 +15,9 @@ from schemas.base import canonical_json
 from schemas.convert import Conversion
 from schemas.dataset import ANNOTATION, SLAKH_PATHS
 from schemas.errors import DatasetError, MidiError
+from schemas.mixes import mixes_block
 from schemas.whole import WholeMix
+from schemas.words import counted
 from workers.annotating.jams import jams_text
 from workers.annotating.notes import TIME_DIGITS
 from workers.audio.levels import SOUND_FLOOR, active_regions
@@ -23,6 +25,7 @@ from workers.midi.notes import read_notes
 from workers.midi.smf import read_midi
 from workers.mixing.gains import decibels
 from workers.publishing.layouts.slakh import submix_block
+from workers.reworking.mixes import converted_mix
 from workers.reworking.passes import Sound, difference_db
 from workers.reworking.track import Track
 
@@ -97,6 +100,7 @@ def converted_annotation(
             "stems": [stem(old) for old in song.stems],
             "mix": song.mix.model_copy(update=mix),
             "submixes": submixes,
+            "mixes": [converted_mix(mix, conversion, moved, sounds if measured else None) for mix in song.mixes],
             "conversions": [*song.conversions, conversion],
         }
     )
@@ -141,7 +145,10 @@ def with_format(file: str, file_format: str) -> str:
 
 def _audio_of(song: SongAnnotation) -> list[str]:
     groups = [group.audio for submix in song.submixes for group in submix.groups]
-    return [song.mix.audio, *(stem.audio for stem in song.stems if stem.audio is not None), *groups]
+    mixes = [
+        file for mix in song.mixes for file in (mix.audio, *(stem.audio for stem in mix.stems)) if file is not None
+    ]
+    return [song.mix.audio, *(stem.audio for stem in song.stems if stem.audio is not None), *groups, *mixes]
 
 
 def _follow(metadata: dict[str, Any], song: SongAnnotation) -> None:
@@ -156,6 +163,7 @@ def _follow(metadata: dict[str, Any], song: SongAnnotation) -> None:
         "gain_db": {stem.name: stem.gain_db for stem in song.stems},
         "mix": song.mix.model_dump(mode="json"),
         **submix_block(song),
+        **mixes_block(song),
     }
     if song.conversions:
         own["bits"] = song.conversions[-1].bits
@@ -182,7 +190,9 @@ def _notes(track: Track, stem: StemAnnotation, before_s: float, now_s: float) ->
     except (OSError, MidiError) as error:
         raise DatasetError(f"{track.folder / stem.midi} cannot be read: {error}") from error
     if len(table) != len(notes.pitch):
-        raise DatasetError(f"{track.folder / stem.midi} has {len(table)} notes, and its annotation {len(notes.pitch)}")
+        raise DatasetError(
+            f"{track.folder / stem.midi} has {counted(len(table), 'note')}, and its annotation {len(notes.pitch)}"
+        )
 
     def cut(times: Any) -> list[float]:
         seconds: list[float] = np.round(np.minimum(times, now_s), TIME_DIGITS).tolist()

@@ -13,7 +13,7 @@ from schemas.dataset import DATASET, FARM_FOLDER, MANIFEST, DatasetRecord, Track
 from schemas.errors import DatasetError, FarmError, OutputError, PlanError
 from workers.audio.files import disk_errors
 from workers.reworking.convert import Converted, convert_track, target_form
-from workers.reworking.dataset import Found, find_dataset, locked, write_dataset
+from workers.reworking.dataset import Found, find_dataset, locked, remove_indexes, write_dataset
 from workers.reworking.journal import DoneTrack, Journal
 from workers.reworking.pool import each_track
 from workers.reworking.track import read_track
@@ -69,7 +69,9 @@ def _convert(order: ConvertOrder, found: Found, target: Path, progress: Progress
             return _report(target, found, reworked=0)
         _claim(target)
     journal.open(order)
+    general: list[Note] = []
     if in_place and found.record is not None:
+        general = remove_indexes(target)
         journal.put_top_aside()
     done = {track: settled for track in found.tracks if (settled := journal.settled(track)) is not None}
     left = [track for track in found.tracks if track not in done]
@@ -94,7 +96,7 @@ def _convert(order: ConvertOrder, found: Found, target: Path, progress: Progress
     if not failed:
         _finish(order, found, target, done)
         journal.close()
-    notes = [note for track in found.tracks if track in done for note in done[track].notes]
+    notes = general + [note for track in found.tracks if track in done for note in done[track].notes]
     return _report(target, found, reworked=reworked, notes=notes, failed=failed)
 
 

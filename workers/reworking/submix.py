@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,14 +12,15 @@ from typing import Final
 from schemas.convert import Note, NoteCode, ReworkReport, SubmixOrder
 from schemas.dataset import ANNOTATION, DATASET, FARM_FOLDER, MANIFEST, SLAKH_PATHS, FileRecord, TrackRecord
 from schemas.errors import DatasetError, FarmError, UnknownIdError
-from schemas.submix import SUBMIXES, Submix, SubmixGroup, SubmixRecipe
+from schemas.submix import SUBMIXES, Submix, SubmixGroup, SubmixRecipe, Value
 from workers.audio.files import disk_errors
 from workers.mixing.gains import decibels
 from workers.publishing.publish import write_documents
-from workers.reworking.dataset import Found, find_dataset, locked, write_manifest
+from workers.reworking.dataset import Found, find_dataset, locked, remove_indexes, write_manifest
 from workers.reworking.documents import documents
 from workers.reworking.passes import Lane, Sound, Sum, run_pass
 from workers.reworking.pool import each_track
+from workers.reworking.recipes import check_keys, said_of_stems, unknown_values
 from workers.reworking.track import Track, file_record, read_track
 
 Progress = Callable[[int, int], None]
@@ -32,6 +33,7 @@ class Mixed:
 
     changed: bool
     files: list[FileRecord]
+    seen: dict[str, list[Value]] = field(default_factory=dict)  #: recipe -> what the stems say of its key
 
 
 def submix_dataset(order: SubmixOrder, progress: Progress) -> ReworkReport:
@@ -39,6 +41,7 @@ def submix_dataset(order: SubmixOrder, progress: Progress) -> ReworkReport:
 
     Raises:
         DatasetError: it is no finished dataset.
+        PlanError: a recipe mixes by a key that no stem has.
         UnknownIdError: a song that was named is not in it.
         DiskFullError, OutputError: it cannot be written.
     """
@@ -46,9 +49,11 @@ def submix_dataset(order: SubmixOrder, progress: Progress) -> ReworkReport:
     found = find_dataset(root)
     is_new = not (root / FARM_FOLDER).is_dir()
     wanted = _chosen(found, order.tracks)
+    check_keys(order.recipes, [root / track for track in wanted])
     calls = {track: partial(submix_track, root / track, order.recipes, record=found.tracks[track]) for track in wanted}
     mixed: dict[str, Mixed] = {}
     failed: list[Note] = []
+    notes: list[Note] = []
     with locked(root):
         for track, result in each_track(calls, order.jobs):
             if isinstance(result, FarmError):
@@ -59,9 +64,11 @@ def submix_dataset(order: SubmixOrder, progress: Progress) -> ReworkReport:
         if found.record is not None and any(result.changed for result in mixed.values()):
             lines = [_line(record, mixed.get(track)) for track, record in found.tracks.items() if record is not None]
             write_manifest(root, lines)  # the sums of the dataset stay what they are
+            notes += remove_indexes(root)
     if is_new:
         shutil.rmtree(root / FARM_FOLDER, ignore_errors=True)
-    notes = []
+    for recipe in order.recipes if mixed else ():
+        notes += unknown_values(recipe, [value for done in mixed.values() for value in done.seen.get(recipe.name, [])])
     if found.record is None:
         message = f"there is no {DATASET} and no {MANIFEST}, so that `farm verify` has nothing to compare it with"
         notes.append(Note(track="", code=NoteCode.NOT_VERIFIABLE, message=message))
@@ -82,9 +89,9 @@ def submix_track(folder: Path, recipes: list[SubmixRecipe], *, record: TrackReco
     track = read_track(folder, sound)
     form, frames = track.form()
     made = {submix.recipe: submix for submix in (track.annotation.submixes if track.annotation is not None else [])}
-    changed = False
+    changed, seen = False, {}
     for recipe in recipes:
-        groups = _groups(track, recipe)
+        groups, seen[recipe.name] = _groups(track, recipe)
         if _is_made(track, recipe, groups, form.format, made.get(recipe.name), record):
             continue
         lanes = [Lane(folder / file, None) for file in track.stems.values()]
@@ -108,10 +115,10 @@ def submix_track(folder: Path, recipes: list[SubmixRecipe], *, record: TrackReco
             write_documents(folder, dict(sorted(papers.items(), key=lambda item: item[0] == ANNOTATION)))
         changed = True
     if sound is None:
-        return Mixed(changed, [])
+        return Mixed(changed, [], seen)
     checked = {file.path: file for file in sound.files}
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return Mixed(changed, [checked.get(file) or file_record(folder, file) for file in files])
+    return Mixed(changed, [checked.get(file) or file_record(folder, file) for file in files], seen)
 
 
 def _chosen(found: Found, names: list[str]) -> list[str]:
@@ -136,20 +143,22 @@ def _without_submixes(record: TrackRecord | None) -> TrackRecord | None:
     return record.model_copy(update={"files": kept})
 
 
-def _groups(track: Track, recipe: SubmixRecipe) -> dict[str, list[str]]:
-    """Assign the stems that have audio; what the metadata does not know of one is no value, and so residual."""
-    metadata = track.metadata or {}
-    said = metadata.get("stems", metadata)  # the first version of Slakh's had the stems at the top
-    if not isinstance(said, dict) or not said:
-        raise DatasetError(f"{track.folder / SLAKH_PATHS.sign} cannot be read, and a recipe goes by what it says")
-    about = {name: said[name] for name in track.stems if isinstance(said.get(name), dict)}
+def _groups(track: Track, recipe: SubmixRecipe) -> tuple[dict[str, list[str]], list[Value]]:
+    """Assign the stems that have audio, and return what all stems say of the key.
+
+    What the metadata does not know of a stem is no value, and so residual.
+    """
+    said = said_of_stems(track)
+    about = {name: said[name] for name in track.stems if name in said}
     keys = sorted({key for values in about.values() for key in values})
     if recipe.key not in keys:
         raise DatasetError(
             f"no stem of {track.folder} has the key {recipe.key!r} that the recipe {recipe.name!r} mixes by",
             hint=f"Its metadata has {', '.join(keys) or 'no keys'}",
         )
-    return recipe.partition({name: about.get(name, {}).get(recipe.key) for name in track.stems})
+    groups = recipe.partition({name: about.get(name, {}).get(recipe.key) for name in track.stems})
+    values = [stem[recipe.key] for stem in said.values() if recipe.key in stem]
+    return groups, [value for value in values if isinstance(value, bool | int | float | str)]
 
 
 def _is_made(

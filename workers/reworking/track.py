@@ -34,6 +34,7 @@ class Track:
     def others(self) -> list[str]:
         """Audio files that are neither stem nor mix, nor a group that the annotation knows."""
         known = {*self.stems.values(), self.mix, *groups_of(self.annotation)}
+        known |= {file for mix, stems in other_mixes_of(self.annotation).items() for file in (mix, *stems)}
         return [file for file in self.files if is_audio(Path(file)) and file not in known]
 
     def form(self) -> tuple[AudioForm, int]:
@@ -43,6 +44,7 @@ class Track:
             DatasetError: there is no audio, or one of them is of another form, or unreadable.
         """
         paths = [*self.stems.values(), *([] if self.mix is None else [self.mix]), *groups_of(self.annotation)]
+        paths += [file for mix, stems in other_mixes_of(self.annotation).items() for file in (mix, *stems)]
         if not paths:
             raise DatasetError(f"{self.folder} holds no audio", hint="A track has stems/ and a mix")
         first = form_of(self.folder / paths[0])
@@ -62,6 +64,12 @@ def groups_of(annotation: SongAnnotation | None) -> dict[str, list[str]]:
     return {group.audio: group.stems for submix in submixes for group in submix.groups}
 
 
+def other_mixes_of(annotation: SongAnnotation | None) -> dict[str, list[str]]:
+    """Return the other mixes of a song: path of the audio -> paths of its own stems, where it has them."""
+    mixes = [] if annotation is None else annotation.mixes
+    return {mix.audio: [stem.audio for stem in mix.stems if stem.audio is not None] for mix in mixes}
+
+
 def read_track(folder: Path, record: TrackRecord | None = None) -> Track:
     """Read what a track's folder says of itself; with a record, see to it first that its files are those.
 
@@ -76,13 +84,13 @@ def read_track(folder: Path, record: TrackRecord | None = None) -> Track:
     annotation = _annotation(folder) if ANNOTATION in files else None
     if annotation is not None:
         stems = {stem.name: stem.audio for stem in annotation.stems if stem.audio is not None}
-        return Track(folder, files, annotation, _metadata(folder), stems, annotation.mix.audio)
+        return Track(folder, files, annotation, read_metadata(folder), stems, annotation.mix.audio)
     found = {Path(file).stem: file for file in files if file.startswith(f"{_STEMS}/") and is_audio(Path(file))}
     mixes = [file for file in files if is_audio(Path(file)) and Path(file).with_suffix("") == Path(SLAKH_PATHS.mix)]
     doubled = [file for file in files if _doubled(file, [*found.values(), *mixes[:1]])]
     if doubled:
         raise DatasetError(f"{folder} holds {doubled[0]} in two formats", hint="Remove one of the two")
-    return Track(folder, files, None, _metadata(folder), found, mixes[0] if mixes else None)
+    return Track(folder, files, None, read_metadata(folder), found, mixes[0] if mixes else None)
 
 
 def file_record(folder: Path, path: str) -> FileRecord:
@@ -117,7 +125,8 @@ def _annotation(folder: Path) -> SongAnnotation:
         ) from error
 
 
-def _metadata(folder: Path) -> dict[str, Any] | None:
+def read_metadata(folder: Path) -> dict[str, Any] | None:
+    """Return what `metadata.yaml` of a track says; None where it cannot be read."""
     try:
         metadata = yaml.safe_load((folder / SLAKH_PATHS.sign).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):

@@ -38,6 +38,12 @@ def rendered_stems(work: SongWork, store: Store) -> list[RenderedStem]:
     """Return one entry per part: the render's result, or None where the stem was dropped or has no patch."""
     results = {stem.part.name: stem.result for stem in work.stems}
     return [
-        RenderedStem(part, store.get_midi(part.midi_sha256), work.patch_of(part), results.get(part.name))
+        RenderedStem(
+            part,
+            store.get_midi(part.midi_sha256),
+            work.patch_of(part),
+            results.get(part.name),
+            work.replaced.get(part.name, ()),
+        )
         for part in work.parts
     ]

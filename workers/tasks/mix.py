@@ -9,9 +9,10 @@ from schemas.errors import StoreError
 from schemas.machine import usable_cores
 from schemas.states import FailureReason
 from schemas.submix import SubmixRecipe
-from workers.annotating.song import mixing_values_of
+from workers.annotating.song import kind_of, mixing_values_of
 from workers.config import WorkerSettings
 from workers.mixing.mix import StemInput, mix_song
+from workers.mixing.others import orders_of, stands_of
 from workers.mixing.submix import Partition
 from workers.store import Store, open_store
 from workers.tasks.staging import staged
@@ -33,6 +34,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     if lost:
         ledger.return_stems(task, [stem.stem_id for stem in lost], "its file in the store is lost or damaged")
         return
+    kinds = {stem.part.name: kind_of(stem.part, stem.job.patch, work.plan) for stem in work.stems}
     with staged(work, task) as folder, ExitStack() as stack:
         result = mix_song(
             [_input(store, stem, stack) for stem in work.stems],
@@ -43,6 +45,8 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
             threads=_threads(ledger),
             whole=None if work.whole is None else _input(store, work.whole, stack),
             submixes=[_partition(recipe, work) for recipe in work.plan.output.submixes],
+            stands=stands_of(work.plan.mix.roles, kinds, seed=work.plan.seed, song_hash=work.song.song_hash),
+            others=orders_of(work.plan, kinds, work.song.song_hash),
         )
     ledger.complete_mix(task, result)
 

@@ -60,10 +60,10 @@ def stem_files(work: SongWork, store: Store) -> tuple[dict[str, bytes], dict[str
 
 def _empty(ledger: Ledger, store: Store, work: SongWork) -> None:
     """Remove the song's raw stems and its MIDI from the store, but for what an unfinished song still needs."""
-    needed = ledger.specs_in_use(work.song_id)
-    for stem in work.renders:
-        if stem.job.spec_hash not in needed:
-            store.drop_stem(stem.job.spec_hash)
+    needed = ledger.specs_in_use(work.song_id, work.spent)
+    for spec_hash in {stem.job.spec_hash for stem in work.renders} | work.spent:
+        if spec_hash not in needed:
+            store.drop_stem(spec_hash)
     midi = {work.song.song_hash, *(part.midi_sha256 for part in work.parts)}
     for name in sorted(midi - ledger.midi_in_use(work.song_id)):
         store.remove(Kind.MIDI, name)

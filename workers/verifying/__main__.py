@@ -12,10 +12,9 @@ import sys
 from pathlib import Path
 
 from schemas.errors import DatasetError
+from schemas.words import counted
 from workers.verifying.dataset import verify_dataset
 from workers.verifying.report import VerifyReport
-
-_NO_DATASET = 2
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         )
     except DatasetError as error:
         sys.stderr.write(f"{error}\n")
-        return _NO_DATASET
+        return error.exit_code
     sys.stdout.write(report.model_dump_json(indent=1) + "\n" if arguments.json else _text(report))
     return 0 if report.ok else 1
 
@@ -43,12 +42,12 @@ def _text(report: VerifyReport) -> str:
         f"{'/'.join(part for part in (finding.track, finding.file) if part)}: {finding.code.value}: {finding.message}"
         for finding in report.findings
     ]
-    verdict = "everything is as it claims" if report.ok else f"{len(report.findings)} findings"
-    return "\n".join([*lines, f"{report.dataset}: {report.tracks} tracks, {verdict}"]) + "\n"
+    verdict = "everything is as it claims" if report.ok else counted(len(report.findings), "finding")
+    return "\n".join([*lines, f"{report.dataset}: {counted(report.tracks, 'track')}, {verdict}"]) + "\n"
 
 
 def _show(done: int, tracks: int) -> None:
-    sys.stderr.write(f"\r{done} of {tracks} tracks" + ("\n" if done == tracks else ""))
+    sys.stderr.write(f"\r{done} of {counted(tracks, 'track')}" + ("\n" if done == tracks else ""))
     sys.stderr.flush()
 
 

@@ -22,11 +22,12 @@ from schemas.dataset import (
     SplitsRecord,
     TrackRecord,
 )
-from schemas.errors import DatasetError
+from schemas.errors import DatasetError, NoDatasetError
 from schemas.machine import usable_cores
 from schemas.plan import DatasetPlan
 from workers.verifying.instruments import check_instruments
 from workers.verifying.labels import check_labels, read_annotation
+from workers.verifying.octaves import check_octave
 from workers.verifying.onsets import check_onsets, early_s
 from workers.verifying.pitch import check_pitch
 from workers.verifying.report import Code, Finding, VerifyReport
@@ -51,7 +52,8 @@ def verify_dataset(
         progress: called with (tracks done, tracks) after every track.
 
     Raises:
-        DatasetError: the folder is no finished dataset.
+        NoDatasetError: the folder is no finished dataset.
+        DatasetError: its record is damaged.
     """
     dataset = _read_dataset(folder)
     records, findings = _read_manifest(folder)
@@ -83,6 +85,7 @@ def verify_track(folder: Path, record: TrackRecord, *, plan: DatasetPlan, form: 
             if stem.name in sounds:
                 check_onsets(track, stem, sounds[stem.name], song.rate_hz, early_s=early_s(song))
                 check_pitch(track, stem, song.rate_hz)
+                check_octave(track, stem, song.rate_hz)
     return track.findings
 
 
@@ -105,11 +108,11 @@ def _read_dataset(folder: Path) -> DatasetRecord:
         return DatasetRecord.model_validate_json((folder / DATASET).read_bytes())
     except OSError as error:
         if (folder / FARM_FOLDER / "convert" / DATASET).is_file():
-            raise DatasetError(
+            raise NoDatasetError(
                 f"{folder} is being converted in place",
                 hint="Give the same `farm convert` again: it goes on where it stopped",
             ) from error
-        raise DatasetError(
+        raise NoDatasetError(
             f"{folder} is no finished dataset: {DATASET} cannot be read ({error.strerror})",
             hint="Name the folder that was given as --out, and let its run end",
         ) from error

@@ -43,6 +43,10 @@ def _broken_promises(instruments: InstrumentPlan, stem: StemAnnotation) -> list[
     choice = next((patch for patch in group.patches if patch.name == stem.choice), None)
     if choice is None:
         return [f"the group {group.name} has no patch {stem.choice!r}"]
+    names = {patch.name for patch in group.patches}
+    strange = [old.choice for old in stem.replaces if old.choice not in names or old.choice == stem.choice]
+    if strange:
+        return [f"it is said to have replaced {', '.join(strange)}, of which no other patch could take the place"]
     said = (stem.octave_offset, stem.rules)
     promised = (choice.octave_offset, instruments.rules_of(group, choice))
     return [] if said == promised else [f"octaves and rules are {said}, and the map says {promised}"]

@@ -9,6 +9,7 @@ import numpy as np
 from schemas.annotation import Notes, SongAnnotation
 from schemas.dataset import SLAKH_PATHS
 from schemas.errors import MidiError
+from schemas.words import counted
 from workers.midi.join import joined_notes
 from workers.midi.notes import NoteTable
 from workers.verifying.report import Code
@@ -30,7 +31,11 @@ def check_all_stems(track: TrackCheck, song: SongAnnotation) -> None:
         return
     stems = [stem for stem in song.stems if stem.audio is not None]
     if len(tables) != len(stems):
-        track.add(file, Code.NOTES_DIFFER, f"{len(tables)} tracks of notes, and {len(stems)} stems have audio")
+        track.add(
+            file,
+            Code.NOTES_DIFFER,
+            f"{counted(len(tables), 'track')} of notes, for {counted(len(stems), 'stem')} with audio",
+        )
         return
     other = [stem.name for stem, table in zip(stems, tables, strict=True) if not _same(table, stem.notes)]
     if other:

@@ -16,9 +16,12 @@ from schemas.annotation import Notes, SongAnnotation, StemAnnotation
 from schemas.dataset import ANNOTATION, NO_PLUGIN, SLAKH_PATHS
 from schemas.errors import MidiError
 from schemas.gm import DRUM_PROGRAM
+from schemas.mixes import mixes_block
+from schemas.words import counted
 from workers.midi.notes import read_notes
 from workers.midi.smf import read_midi
 from workers.verifying.joined import check_all_stems
+from workers.verifying.mixes import check_roles, promised_files
 from workers.verifying.report import Code
 from workers.verifying.submixes import check_partition, groups_by_file
 from workers.verifying.track import TrackCheck
@@ -38,7 +41,9 @@ def read_annotation(track: TrackCheck) -> SongAnnotation | None:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        track.add(ANNOTATION, Code.ANNOTATION_INVALID, f"{where}: {first['msg']} ({error.error_count()} errors)")
+        track.add(
+            ANNOTATION, Code.ANNOTATION_INVALID, f"{where}: {first['msg']} ({counted(error.error_count(), 'error')})"
+        )
         return None
     uneven = [stem.name for stem in song.stems if len({len(column) for column in _columns(stem.notes)}) > 1]
     if uneven:
@@ -58,6 +63,8 @@ def check_labels(track: TrackCheck, song: SongAnnotation) -> None:
         _check_notes(track, song, stem)
     check_all_stems(track, song)
     check_partition(track, song)
+    check_roles(track, song)
+    _check_mixes(track, song)
     _check_metadata(track, song)
 
 
@@ -80,6 +87,8 @@ def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
         ("form", (said_form.format, said_form.bits), (form.format, form.bits)),
         ("plan", song.provenance.plan_sha256, track.plan.plan_hash),
         ("seed", song.provenance.seed, track.plan.seed),
+        ("verdict", "" if song.quality is None else song.quality.verdict, record.verdict),
+        ("findings", {} if song.quality is None else song.quality.findings, record.findings),
         ("seconds of its frames", song.duration_s, round(song.frames / song.rate_hz, 6)),
     ]
     for what, said, expected in claims:
@@ -90,6 +99,7 @@ def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
     for file in [
         song.mix.audio,
         *groups_by_file(song),
+        *promised_files(song),
         *(path for stem in song.stems for path in (stem.audio, stem.midi, stem.midi_played) if path),
     ]:
         if all(known.path != file for known in record.files):
@@ -129,7 +139,7 @@ def _check_gain(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -
     common_db = song.mix.common_gain_db
     if stem.silent != (stem.loudness_lufs is None):
         track.add(ANNOTATION, Code.GAIN_WRONG, f"{stem.name}: without loudness, and not silent, or the other way round")
-    expected_db = _match_db(track, stem.loudness_lufs) + common_db
+    expected_db = _match_db(track, stem.loudness_lufs) + stem.role_gain_db + common_db
     if abs(stem.gain_db - expected_db) > GAIN_TOLERANCE_DB or common_db > 0.0:
         track.add(
             ANNOTATION,
@@ -160,6 +170,21 @@ def _check_whole(track: TrackCheck, song: SongAnnotation) -> None:
             track.add(ANNOTATION, Code.GAIN_WRONG, message)
 
 
+def _check_mixes(track: TrackCheck, song: SongAnnotation) -> None:
+    """The gains of other mixes are match, role and common gain, each with the loudness of its own."""
+    loudness = {stem.name: stem.loudness_lufs for stem in song.stems}
+    for mix in song.mixes:
+        for stem in mix.stems:
+            expected_db = stem.role_gain_db + mix.common_gain_db
+            if loudness.get(stem.name) is not None:
+                expected_db += _match_db(track, loudness[stem.name]) + mix.stem_lufs - track.plan.mix.stem_lufs
+            if abs(stem.gain_db - expected_db) > GAIN_TOLERANCE_DB or mix.common_gain_db > 0.0:
+                message = (
+                    f"{stem.name} in {mix.name}: {stem.gain_db:.3f} dB, and {expected_db:.3f} dB were to be applied"
+                )
+                track.add(ANNOTATION, Code.GAIN_WRONG, message)
+
+
 def _check_notes(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -> None:
     """The notes are those of the stem's MIDI file: number, onsets, releases, pitches, velocities, bends."""
     if not track.has(stem.midi):
@@ -170,7 +195,7 @@ def _check_notes(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) 
         track.add(stem.midi, Code.NOTES_DIFFER, f"no MIDI file: {error.message}")
         return
     if len(table) != len(stem.notes.pitch):
-        message = f"{len(table)} notes, and {len(stem.notes.pitch)} in the annotation of {stem.name}"
+        message = f"{counted(len(table), 'note')}, and {len(stem.notes.pitch)} in the annotation of {stem.name}"
         track.add(stem.midi, Code.NOTES_DIFFER, message)
         return
     end_s = song.duration_s
@@ -212,6 +237,9 @@ def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> 
     yield "target_peak", metadata["target_peak"], track.plan.mix.ceiling_db
     yield "overall_gain", round(metadata["overall_gain"], 6), round(10 ** (song.mix.common_gain_db / 20), 6)
     yield "stemfarm.mix.is_sum", metadata["stemfarm"]["mix"]["is_sum"], song.mix.is_sum
+    yield "stemfarm.quality", metadata["stemfarm"].get("quality"), song.quality_block()
+    for key in ("roles", "mixes"):
+        yield f"stemfarm.{key}", metadata["stemfarm"].get(key), mixes_block(song).get(key)
     files = {PurePosixPath(known.path) for known in track.record.files}
     yield "normalized", metadata["normalized"], PurePosixPath(song.mix.audio) in files
     audio, midi = (

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from schemas.annotation import SongAnnotation, StemAnnotation
 from schemas.errors import MidiError
+from schemas.words import counted
 from workers.midi.model import CONTROL, MidiFile, kinds
 from workers.midi.notes import NoteTable, read_notes
 from workers.midi.smf import read_midi
@@ -98,10 +99,14 @@ def check_onsets(
     step_s = GRID_FRAMES / rate_hz
     unmarked = _sounds_without_note(sound, silence, notes, late_s, faders, step_s=step_s, early_s=early_s)
     if len(unmarked):
-        track.add(file, Code.SOUND_WITHOUT_NOTE, f"{len(unmarked)} sounds begin where no note does: {_times(unmarked)}")
+        track.add(
+            file, Code.SOUND_WITHOUT_NOTE, f"{counted(len(unmarked), 'sound')} where no note begins: {_times(unmarked)}"
+        )
     unheard = _notes_without_sound(stem, silence, notes, late_s, step_s=GRID_FRAMES / rate_hz)
     if len(unheard):
-        track.add(file, Code.NOTE_WITHOUT_SOUND, f"{len(unheard)} notes begin and nothing sounds: {_times(unheard)}")
+        track.add(
+            file, Code.NOTE_WITHOUT_SOUND, f"{counted(len(unheard), 'note')} of which nothing sounds: {_times(unheard)}"
+        )
 
 
 def _sounds_without_note(

@@ -1,8 +1,8 @@
 """Pitch of a stem against its notes: would another transposition of the notes fit the sound better?
 
 Spectra taken inside notes are folded to the twelve pitch classes and compared with the notes that sound there, as they
-are and moved by one to eleven semitones. Octaves are not told apart: many patches sound one or two away from what is
-written. A finding needs many notes and a clear margin; percussive and inharmonic patches are left out.
+are and moved by one to eleven semitones. Octaves are not told apart here, see
+`workers.verifying.octaves`. A finding needs many notes and a clear margin; percussive and inharmonic patches are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workers.verifying.track import TrackCheck
 
 #: Programs that have a pitch of their own and no fixed other: no timpani (47), orchestra hit (55), lead in fifths (86),
 #: tubular bells (14), guitar harmonics (31), nor effects, ethnic and percussive ones (96 and above).
-_UNPITCHED: Final = frozenset({14, 31, 47, 55, 86, *range(96, 128)})
+UNPITCHED: Final = frozenset({14, 31, 47, 55, 86, *range(96, 128)})
 _WINDOW_S: Final = 0.19
 #: The attack is passed over, and a note must fill most of a window.
 _ATTACK_S: Final = 0.03
@@ -42,7 +42,7 @@ _GOOD_SCORE: Final = 0.5
 def check_pitch(track: TrackCheck, stem: StemAnnotation, rate_hz: int) -> None:
     """Note a finding where the stem's notes, moved by some semitones, fit its sound clearly better than as they are."""
     programs = {stem.program, stem.program if stem.preset_program is None else stem.preset_program}
-    if stem.is_drum or programs & _UNPITCHED or stem.silent or stem.audio is None:
+    if stem.is_drum or programs & UNPITCHED or stem.silent or stem.audio is None:
         return
     sound = track.sound_of(stem)
     if sound is not None and (sound.drums or sound.noisy):

@@ -29,6 +29,8 @@ class Code(StrEnum):
     NOTES_DIFFER = "notes_differ"  #: other notes than in the stem's MIDI file
     PATCH_DIFFERS = "patch_differs"  #: not a patch, rule or octave that the plan's instrument map has for the part
     SUBMIX_WRONG = "submix_wrong"  #: a submix in which a stem is not in exactly one group
+    ROLE_WRONG = "role_wrong"  #: gain or pan of a stem are not those that the plan's roles have or draw for it
+    MIX_WRONG = "mix_wrong"  #: other mixes, or other stems of one, than the plan wants
     GAIN_WRONG = "gain_wrong"  #: loudness, gain and target do not add up
     # audio
     AUDIO_UNREADABLE = "audio_unreadable"
@@ -43,12 +45,13 @@ class Code(StrEnum):
     SOUND_WITHOUT_NOTE = "sound_without_note"
     NOTE_WITHOUT_SOUND = "note_without_sound"
     PITCH_WRONG = "pitch_wrong"
+    OCTAVE_WRONG = "octave_wrong"  #: the pitch classes are right, and the sound lies octaves away from the notes
 
 
 class Finding(FarmModel):
     """One thing that is wrong."""
 
-    track: str  #: empty where the dataset as a whole is meant
+    track: str  #: its folder in the dataset, with that of its split; empty where the dataset as a whole is meant
     file: str  #: path in the track's folder, or in the dataset; empty where no single file is meant
     code: Code
     message: str

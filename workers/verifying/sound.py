@@ -15,6 +15,7 @@ from workers.audio.files import Block, read_blocks, read_info
 from workers.audio.levels import HOP_FRAMES, SOUND_FLOOR
 from workers.audio.meter import LoudnessMeter
 from workers.audio.truepeak import TruePeakMeter
+from workers.verifying.mixes import MixSums, Promised, promised_files
 from workers.verifying.report import Code
 from workers.verifying.submixes import GroupSums, groups_by_file
 from workers.verifying.sums import SumCheck
@@ -49,20 +50,26 @@ class FileSound:
 def check_audio(track: TrackCheck, song: SongAnnotation) -> dict[str, FileSound]:
     """Check every audio file of a track; return what each readable stem sounded like, by the stem's name."""
     stems = {stem.audio: stem for stem in song.stems if stem.audio is not None}
-    groups = groups_by_file(song)
-    files = [file for file in [*stems, song.mix.audio, *groups] if track.has(file) and _check_form(track, song, file)]
-    complete = len([file for file in files if file not in groups]) == len(stems) + 1
+    groups, others = groups_by_file(song), promised_files(song)
+    every = [*stems, song.mix.audio, *groups, *others]
+    files = [file for file in every if track.has(file) and _check_form(track, song, file)]
+    complete = len([file for file in files if file not in groups and file not in others]) == len(stems) + 1
     sounds = _read_side_by_side(track, song, files, complete=complete)
+    ceiling_db = track.plan.mix.ceiling_db
     for file, sound in sounds.items():
         if file in groups:
-            _check_levels(track, file, sound, groups[file].peak_dbfs, groups[file].loudness_lufs, ceiling=False)
+            _check_levels(track, file, sound, groups[file].peak_dbfs, groups[file].loudness_lufs, ceiling_db=None)
+        elif file in others:
+            said = others[file]
+            _check_levels(track, file, sound, said.peak_dbfs, said.loudness_lufs, ceiling_db=said.ceiling_db)
+            _check_true_peak(track, file, said.true_peak_dbtp, sound)
         elif file in stems:
             stem = stems[file]
-            _check_levels(track, file, sound, stem.peak_dbfs, stem.published_loudness_lufs)
+            _check_levels(track, file, sound, stem.peak_dbfs, stem.published_loudness_lufs, ceiling_db=ceiling_db)
             _check_regions(track, song, stem, sound)
         else:
-            _check_levels(track, file, sound, song.mix.peak_dbfs, song.mix.loudness_lufs)
-            _check_true_peak(track, song, sound)
+            _check_levels(track, file, sound, song.mix.peak_dbfs, song.mix.loudness_lufs, ceiling_db=ceiling_db)
+            _check_true_peak(track, file, song.mix.true_peak_dbtp, sound)
     return {stems[file].name: sound for file, sound in sounds.items() if file in stems}
 
 
@@ -83,13 +90,15 @@ def _read_side_by_side(
     track: TrackCheck, song: SongAnnotation, files: list[str], *, complete: bool
 ) -> dict[str, FileSound]:
     """Read all files block by block; check the sum where all are there and whole."""
-    gauges = {file: _Gauge(track, is_mix=file == song.mix.audio) for file in files}
+    others = promised_files(song)
+    own = Promised(None, None, track.plan.mix.ceiling_db)
+    gauges = {file: _Gauge(track, _floor(song, file, others.get(file, own))) for file in files}
     blocks = {file: _blocks(track, file) for file in files}
-    sums, groups, apart = SumCheck(song), GroupSums(song), groups_by_file(song)
+    sums, groups, mixes, apart = SumCheck(song), GroupSums(song), MixSums(track, song), {*groups_by_file(song), *others}
     for start in range(0, song.frames, _BLOCK_FRAMES):
         now = {file: next(reader, None) for file, reader in blocks.items()}
         broken = {file for file, block in now.items() if block is None}
-        complete = complete and broken <= apart.keys()
+        complete = complete and broken <= apart
         for file in broken:
             del gauges[file], blocks[file]
         for file, block in now.items():
@@ -98,10 +107,17 @@ def _read_side_by_side(
         if complete:
             sums.push(start, {file: block for file, block in now.items() if block is not None and file not in apart})
         groups.push(start, now)
+        mixes.push(start, now)
     if complete or song.mix.is_sum:
         sums.tell(track)
     groups.tell(track)
+    mixes.tell(track)
     return {file: gauge.finish() for file, gauge in gauges.items()}
+
+
+def _floor(song: SongAnnotation, file: str, promised: Promised) -> float:
+    """Return the level below which true peaks of a file need no look: of stems, their ceiling."""
+    return 0.0 if file == song.mix.audio or promised.is_mix else 10.0 ** (promised.ceiling_db / 20.0)
 
 
 def _blocks(track: TrackCheck, file: str) -> Iterator[Block]:
@@ -115,14 +131,13 @@ def _blocks(track: TrackCheck, file: str) -> Iterator[Block]:
 class _Gauge:
     """Measures one file while it is read."""
 
-    def __init__(self, track: TrackCheck, *, is_mix: bool) -> None:
+    def __init__(self, track: TrackCheck, floor: float) -> None:
         form = track.form
         self._step = 0.0 if form.bits == 32 else 2.0 ** (1 - form.bits)
         self._loudness = LoudnessMeter(form.rate_hz, form.channels)
-        ceiling = 10.0 ** (track.plan.mix.ceiling_db / 20.0)
         self._true_peak: TruePeakMeter | None = None
         if track.plan.mix.peak == "true":
-            self._true_peak = TruePeakMeter(form.channels, floor=0.0 if is_mix else ceiling)
+            self._true_peak = TruePeakMeter(form.channels, floor=floor)
         self._envelope: list[NDArray[np.float32]] = []
 
     def push(self, block: Block) -> None:
@@ -160,16 +175,15 @@ def _check_levels(
     peak_dbfs: float | None,
     loudness_lufs: float | None,
     *,
-    ceiling: bool = True,
+    ceiling_db: float | None,
 ) -> None:
-    ceiling_db = track.plan.mix.ceiling_db
     found_db = _decibels(sound.peak)
     if (found_db is None) != (peak_dbfs is None) or (
         found_db is not None and peak_dbfs is not None and abs(found_db - peak_dbfs) > PEAK_TOLERANCE_DB
     ):
         track.add(file, Code.PEAK_WRONG, f"its peak is {_text(found_db)} dBFS, and {_text(peak_dbfs)} is written down")
     highest_db = _decibels(max(sound.peak, sound.true_peak) if track.plan.mix.peak == "true" else sound.peak)
-    if ceiling and highest_db is not None and highest_db > ceiling_db + 1e-4:
+    if ceiling_db is not None and highest_db is not None and highest_db > ceiling_db + 1e-4:
         track.add(file, Code.OVER_CEILING, f"its peak of {highest_db:.3f} dB is over the ceiling of {ceiling_db} dB")
     found_lufs = sound.loudness_lufs
     if found_lufs is None or loudness_lufs is None:
@@ -181,11 +195,11 @@ def _check_levels(
         track.add(file, Code.LOUDNESS_WRONG, message)
 
 
-def _check_true_peak(track: TrackCheck, song: SongAnnotation, sound: FileSound) -> None:
-    said_db, found_db = song.mix.true_peak_dbtp, _decibels(max(sound.peak, sound.true_peak))
+def _check_true_peak(track: TrackCheck, file: str, said_db: float | None, sound: FileSound) -> None:
+    found_db = _decibels(max(sound.peak, sound.true_peak))
     if said_db is not None and (found_db is None or abs(found_db - said_db) > TRUE_PEAK_TOLERANCE_DB):
         message = f"its true peak is {_text(found_db)} dBTP, and {said_db:.3f} is written down"
-        track.add(song.mix.audio, Code.PEAK_WRONG, message)
+        track.add(file, Code.PEAK_WRONG, message)
 
 
 def _check_regions(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation, sound: FileSound) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from schemas.annotation import SongAnnotation
 from schemas.submix import SubmixGroup
+from schemas.words import counted
 from workers.audio.files import Block
 from workers.verifying.report import Code
 from workers.verifying.sums import FLOAT_SUM_TOLERANCE, difference
@@ -61,4 +62,6 @@ class GroupSums:
         """Note what is wrong, after the last block."""
         for file, frames in self._wrong.items():
             where = f"from {self._first[file] / self._rate_hz:.3f} s on"
-            track.add(file, Code.NOT_THE_SUM, f"{frames} frames are not the sum of the group's stems, {where}")
+            track.add(
+                file, Code.NOT_THE_SUM, f"in {counted(frames, 'frame')} it is not the sum of the group's stems, {where}"
+            )

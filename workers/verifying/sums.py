@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.annotation import SongAnnotation
+from schemas.words import counted
 from workers.audio.files import Block
 from workers.verifying.report import Code
 from workers.verifying.track import TrackCheck
@@ -47,7 +48,7 @@ class SumCheck:
         """Note what is wrong, after the last block."""
         mix = self._song.mix
         if self._wrong_frames:
-            message = f"{self._wrong_frames} frames are not the sum of the stems"
+            message = f"in {counted(self._wrong_frames, 'frame')} it is not the sum of the stems"
             track.add(mix.audio, Code.NOT_THE_SUM, f"{message}, from {self._first / self._song.rate_hz:.3f} s on")
         if mix.whole is not None and not _near(mix.whole.difference_db, self._difference_db):
             said, found = _text(mix.whole.difference_db), _text(self._difference_db)

@@ -27,7 +27,7 @@ class TrackCheck:
 
     def add(self, file: str, code: Code, message: str) -> None:
         """Note a finding."""
-        self.findings.append(Finding(track=self.record.track, file=file, code=code, message=message))
+        self.findings.append(Finding(track=self.record.folder, file=file, code=code, message=message))
 
     def has(self, file: str) -> bool:
         """Whether the manifest lists the file and it is there."""

@@ -11,6 +11,7 @@ from farm.planning.slakh.mapping import BAND_FILE, MAP_FILE, SONGS_FILE, shown_p
 from farm.planning.slakh.numbers import to_program
 from farm.planning.slakh.report import Fate, KeyFate
 from farm.planning.slakh.setup import Setup
+from schemas.words import counted
 
 
 class _Fate(NamedTuple):
@@ -54,7 +55,8 @@ def _midi_file_list(setup: Setup) -> _Fate:
         why = "an empty name ends Slakh; it is read as null" if empty else "`lmd_base_dir` is walked"
         return _Fate(Fate.CORRECTED if empty else Fate.MAPPED, "", why)
     found = setup.songs
-    why = f"{len(found.files)} files; left out: {found.blank} blank lines, {found.repeated} repeats"
+    left_out = f"{counted(found.blank, 'blank line')}, {counted(found.repeated, 'repeat')}"
+    why = f"{counted(len(found.files), 'file')}; left out: {left_out}"
     return _Fate(Fate.MAPPED, f"source: {SONGS_FILE}", why)
 
 

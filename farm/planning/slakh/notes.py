@@ -18,6 +18,7 @@ from farm.planning.slakh.rules import ROLE as RULES_ROLE
 from farm.planning.slakh.setup import BUILT_IN, Setup
 from farm.planning.slakh.songs import ROLE as SONGS_ROLE
 from schemas.gm import DRUM_PROGRAM
+from schemas.words import counted
 
 #: Why the better of two claims is better, in the order of `Claim.rank`.
 _BETTER: Final = ("its number counts from 1 as the file does", "it has patches", "it is of the program's class")
@@ -28,16 +29,18 @@ def file_facts(setup: Setup) -> list[FileFacts]:
     defs, table = setup.defs, setup.table
     files = [FileFacts(role=CONFIG_ROLE, path=str(setup.read.path), says=f"{len(setup.read.values)} of Slakh's keys")]
     if table.path != BUILT_IN:
-        says = f"{len(table.classes)} programs in {len(table.names())} classes"
+        says = f"{counted(len(table.classes), 'program')} in {counted(len(table.names()), 'class', 'classes')}"
         files.append(_numbered(CLASSES_ROLE, table.path, says, table.base))
     with_patches = sum(bool(group.defs) for group in defs.groups)
     listed = sum(len(group.defs) for group in defs.groups)
-    says = f"{len(defs.groups)} groups, {with_patches} with patches, {listed} patches listed"
+    says = f"{counted(len(defs.groups), 'group')}, {with_patches} with patches, {counted(listed, 'patch', 'patches')} listed"
     files.append(_numbered(DEFS_ROLE, defs.path, says, defs.base))
     if setup.band is not None:
         files.append(FileFacts(role=BAND_ROLE, path=str(setup.band.path), says=", ".join(setup.band.classes)))
     if setup.songs is not None:
-        files.append(FileFacts(role=SONGS_ROLE, path=str(setup.songs.path), says=f"{len(setup.songs.files)} files"))
+        files.append(
+            FileFacts(role=SONGS_ROLE, path=str(setup.songs.path), says=counted(len(setup.songs.files), "file"))
+        )
     if setup.rules_path is not None:
         on = sum(rule.enabled for rule in setup.rules)
         says = f"{len(setup.rules)} rules, {on} enabled"

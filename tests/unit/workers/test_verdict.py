@@ -85,6 +85,30 @@ def test_each_fault_has_its_name_and_weight(
     assert bool(verdict.detail) is bool(findings)
 
 
+@pytest.mark.parametrize(
+    ("loudest_db", "heard", "muted", "status", "findings"),
+    [
+        (-99.7, SILENT, 0, V.WARN, [F.INAUDIBLE]),
+        (-77.0, SILENT, 0, V.WARN, [F.INAUDIBLE]),
+        (-76.9, SILENT, 0, V.RETRY, [F.ALL_ZERO]),
+        (0.0, SILENT, 0, V.RETRY, [F.ALL_ZERO]),
+        (None, SILENT, 0, V.RETRY, [F.ALL_ZERO]),
+        (-99.7, {}, 0, V.PASS, []),
+        (-99.7, SILENT, 4, V.WARN, [F.SILENT_BY_MIDI]),
+    ],
+)
+def test_silence_is_right_where_the_midi_asks_for_less_than_an_instrument_can_sound(
+    loudest_db: float | None, heard: dict[str, Any], muted: int, status: V, findings: list[F]
+) -> None:
+    verdict = judge(report(muted_notes=muted), measured(**heard), job(), loudest_db=loudest_db)
+    assert (verdict.status, verdict.findings) == (status, findings)
+
+
+def test_a_patch_without_samples_is_not_blamed_for_notes_that_nobody_can_hear() -> None:
+    lacking = report(first_audible_note_s=None, silent_notes=[(1.0, 9)] * 4)
+    assert judge(lacking, measured(**SILENT), job(), loudest_db=-90.0).findings == [F.INAUDIBLE]
+
+
 @pytest.mark.parametrize(("program", "bank", "findings"), [(0, 0, [F.NOISE]), (122, 0, []), (97, 0, []), (0, 128, [])])
 def test_noise_is_right_for_drums_and_sound_effects(program: int, bank: int, findings: list[F]) -> None:
     played = report(preset_program=program, preset_bank=bank)

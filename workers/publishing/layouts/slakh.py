@@ -15,6 +15,7 @@ import yaml
 from schemas.annotation import SongAnnotation, StemAnnotation
 from schemas.dataset import ANNOTATION, NO_PLUGIN, SLAKH_PATHS, TrackPaths
 from schemas.gm import DRUM_PROGRAM
+from schemas.mixes import mixes_block
 from workers.publishing.layouts.base import Layout, TrackContents
 
 #: `lmd_midi_dir` holds this many last parts of the source's path, which is what fits the Lakh MIDI Dataset.
@@ -67,6 +68,14 @@ def submix_block(annotation: SongAnnotation) -> dict[str, Any]:
     }
 
 
+def _replaced_block(annotation: SongAnnotation) -> dict[str, Any]:
+    """Return the entry of our own block that lists the patches that failed, by stem; empty where none did."""
+    replaced = {
+        stem.name: [old.model_dump(mode="json") for old in stem.replaces] for stem in annotation.stems if stem.replaces
+    }
+    return {"replaced": replaced} if replaced else {}
+
+
 def _stem(stem: StemAnnotation) -> dict[str, Any]:
     return {
         "inst_class": stem.inst_class,
@@ -96,6 +105,9 @@ def _own_block(annotation: SongAnnotation, contents: TrackContents) -> dict[str,
         "silent_stems": [stem.name for stem in annotation.stems if stem.silent],
         "gain_db": {stem.name: stem.gain_db for stem in annotation.stems},
         "mix": annotation.mix.model_dump(mode="json"),
+        **({} if annotation.quality is None else {"quality": annotation.quality_block()}),
         **submix_block(annotation),
+        **mixes_block(annotation),
+        **_replaced_block(annotation),
         "provenance": annotation.provenance.model_dump(mode="json"),
     }

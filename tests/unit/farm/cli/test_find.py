@@ -136,8 +136,21 @@ def test_what_cannot_be_answered_is_refused(dataset: Path, call: Call, arguments
 
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path, call: Call) -> None:
-    assert call("find", tmp_path).code == 1
-    assert call("find", tmp_path / "gone").code == 1
+    assert call("find", tmp_path).code == 2
+    assert call("find", tmp_path / "gone").code == 2
+
+
+@pytest.mark.parametrize(
+    "command", [("verify",), ("find",), ("stats",), ("resplit",), ("index", "mirdata"), ("convert",), ("submix",)]
+)
+def test_a_folder_that_is_not_there_is_the_same_error_for_every_command(
+    tmp_path: Path, call: Call, command: tuple[str, ...]
+) -> None:
+    behind = {"convert": ["--in-place", "--mono"], "submix": ["band"]}.get(command[0], [])
+    answer = call(*command, tmp_path / "gone", *behind, "--json")
+    assert answer.code == 2
+    assert answer.json["reason"] == "no_dataset"
+    assert str(tmp_path / "gone") in answer.json["error"]
 
 
 class TestSlakhsOwnFolder:

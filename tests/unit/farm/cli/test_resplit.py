@@ -80,19 +80,34 @@ class TestRatios:
         assert "train=0.8" in answer.err
 
 
-def test_an_index_that_names_the_old_places_is_named(dataset: Path, call: Call) -> None:
+@pytest.mark.parametrize("change", [["--ratios", RATIOS], ["--undo"]])
+def test_an_index_that_names_the_old_places_is_removed_and_said(dataset: Path, call: Call, change: list[str]) -> None:
+    if change == ["--undo"]:
+        call("resplit", dataset, "--ratios", RATIOS)
     assert call("index", "mirdata", dataset).code == 0
-    answer = call("resplit", dataset, "--ratios", RATIOS)
-    assert f"slakh_index_baby.json names the old places: `farm index mirdata {dataset}`" in answer.out
-    assert "slakh_index" not in call("resplit", dataset, "--ratios", RATIOS).out
+    answer = call("resplit", dataset, *change)
+    assert "slakh_index_baby.json, which named the old places" in answer.out
+    assert f"`farm index mirdata {dataset}` writes it anew" in answer.out
+    assert not list(dataset.glob("slakh_index_*"))
+    assert "slakh_index" not in call("resplit", dataset, *change).out
 
 
-def test_an_index_whose_places_are_true_again_is_not_called_old(dataset: Path, call: Call) -> None:
+def test_an_index_whose_places_are_true_stays_and_a_broken_one_goes(dataset: Path, call: Call) -> None:
     call("index", "mirdata", dataset)
-    call("resplit", dataset, "--ratios", RATIOS)
-    assert "slakh_index" not in call("resplit", dataset, "--undo").out
-    (dataset / "slakh_index_baby.json").write_text("{}")
-    assert "slakh_index_baby.json" in call("resplit", dataset, "--ratios", RATIOS).out
+    index = dataset / "slakh_index_baby.json"
+    assert call("resplit", dataset, "--json").json["removed_indexes"] == []
+    assert index.is_file()
+    index.write_text("{}")
+    assert call("resplit", dataset, "--json").json["removed_indexes"] == [index.name]
+
+
+def test_shares_that_do_not_sum_to_one_are_divided_and_said(dataset: Path, call: Call) -> None:
+    answer = call("resplit", dataset, "--ratios", "train=0.8,test=0.4", "--json")
+    assert answer.code == 0
+    assert "the shares sum to 1.2, not to 1, and are divided by that: train 0.6667, test 0.3333" in answer.err
+    assert answer.json["tracks"] == {"test": 1, "train": 3}
+    assert call("resplit", dataset, "--ratios", "train=0.7,validation=0.2,test=0.1").err == ""
+    assert call("resplit", dataset, "--ratios", "train=3,test=1").err == "", "nobody takes these for shares of 1"
 
 
 class TestUndo:
@@ -141,7 +156,7 @@ def test_a_file_that_names_no_track_of_the_dataset_is_refused(dataset: Path, cal
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path, call: Call) -> None:
     answer = call("resplit", tmp_path, "--ratios", RATIOS)
-    assert answer.code == 1
+    assert answer.code == 2
     assert "is no dataset" in answer.err
 
 

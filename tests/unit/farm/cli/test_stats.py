@@ -203,4 +203,4 @@ def test_a_form_that_there_is_not_is_refused(dataset: Path, call: Call, argument
 
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path, call: Call) -> None:
-    assert call("stats", tmp_path).code == 1
+    assert call("stats", tmp_path).code == 2

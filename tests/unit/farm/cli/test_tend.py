@@ -187,13 +187,23 @@ def test_limits_are_set_listed_changed_and_dropped(ledger: Ledger, call: Call) -
     assert "at most 1" in answer.out
     assert call("limits", "--json").json == [{"name": "Toy", "max": 1, "scope": "instance", "taken": 0}]
     changed = call("limits", "Toy", 2, "--scope", "host", "--json").json
-    assert changed == {"name": "Toy", "max": 2, "scope": "host"}
+    assert changed == {"name": "Toy", "max": 2, "scope": "host", "known": False}
     assert call("limits", "Toy", "--json").json[0]["scope"] == "host"
     text = call("limits").out
     assert "Toy" in text
     assert "host" in text
     assert call("limits", "Toy", "--drop").out == "limit Toy: dropped\n"
     assert call("limits", "--json").json == []
+
+
+def test_a_limit_on_a_name_that_nothing_has_is_set_and_said(ledger: Ledger, call: Call) -> None:
+    rendering(ledger)
+    answer = call("limits", "Tyo", 1)
+    assert answer.code == 0
+    assert "is called Tyo; the nearest name is Toy" in answer.err
+    assert call("limits", "--json").json[0]["name"] == "Tyo"
+    known = call("limits", "Toy", 1, "--json")
+    assert (known.json["known"], known.err) == (True, "")
 
 
 def test_a_limit_of_none_holds_all_work(ledger: Ledger, call: Call) -> None:

@@ -61,7 +61,7 @@ def test_ends_are_left_only_when_a_person_asks() -> None:
     }
     assert {state: STEM_MOVES[state] for state in STEM_ENDS - {StemState.DONE}} == {
         StemState.DROPPED: {StemState.READY},
-        StemState.FAILED: {StemState.DROPPED},
+        StemState.FAILED: {StemState.READY, StemState.DROPPED},
         StemState.CANCELLED: {StemState.READY, StemState.DROPPED},
     }
 

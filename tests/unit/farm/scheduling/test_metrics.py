@@ -81,6 +81,17 @@ def test_what_waits_is_told_by_patch_engine_and_queue() -> None:
     assert value(watch, "farm_tasks", kind="mix", state="ready") == 2
 
 
+def test_what_each_stage_did_and_cost_is_shown_and_begins_at_zero() -> None:
+    tally = {"stage": {"mix.done": 7.0, "mix.failed": 1.0, "mix.wall_s": 3.5, "mix.cpu_s": 3.0}}
+    watch = monitor(gauges(tally={**gauges().tally, **tally}))
+    watch.look()
+    assert value(watch, "farm_stage_done", stage="mix") == 7
+    assert value(watch, "farm_stage_failed_tries", stage="mix") == 1
+    assert value(watch, "farm_stage_wall_seconds", stage="mix") == 3.5
+    assert value(watch, "farm_stage_cpu_seconds", stage="mix") == 3.0
+    assert value(watch, "farm_stage_done", stage="publish") == 0
+
+
 def test_patches_and_hosts_that_are_held_show_themselves() -> None:
     watch = monitor(gauges())
     watch.look()

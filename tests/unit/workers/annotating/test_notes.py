@@ -45,13 +45,13 @@ def test_no_note_of_a_stem_without_audio_sounds() -> None:
 
 def test_a_note_that_ends_after_the_audio_is_an_error_and_never_cut() -> None:
     with pytest.raises(
-        AnnotationError, match=r"1 notes are not inside the audio.*pitch 60 and lasts from 1.000 s to 2.000 s"
+        AnnotationError, match=r"1 note not inside the audio.*pitch 60 and lasts from 1.000 s to 2.000 s"
     ):
         stem_notes(STEM, duration_s=1.9, grid_s=GRID_S)
 
 
 def test_a_note_that_begins_after_the_audio_is_an_error_even_without_audio() -> None:
-    with pytest.raises(AnnotationError, match="2 notes are not inside"):
+    with pytest.raises(AnnotationError, match="2 notes not inside"):
         stem_notes(STEM, duration_s=0.9, grid_s=GRID_S, sounding=False)
 
 

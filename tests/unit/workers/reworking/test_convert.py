@@ -293,3 +293,15 @@ def test_the_verifier_still_finds_a_lie_in_what_was_converted(published: Path, t
     top.write_text(top.read_text().replace('"rate_hz": 16000', '"rate_hz": 22050'))
     codes = {finding.code for finding in verify_dataset(tmp_path / "out", processes=1).findings}
     assert Code.AUDIO_FORM in codes
+
+
+def test_an_index_for_mirdata_goes_when_its_files_are_converted_in_place(published: Path, tmp_path: Path) -> None:
+    dataset = Path(shutil.copytree(published, tmp_path / "dataset"))
+    index = dataset / "slakh_index_baby.json"
+    index.write_text("{}")
+    notes = convert(dataset, None, mono=True, bits=16).notes
+    assert not index.exists()
+    assert "farm index mirdata" in next(note.message for note in notes if note.code == NoteCode.INDEX_REMOVED)
+    index.write_text("{}")
+    assert convert(dataset, None, mono=True, bits=16).notes == [], "it has this form already, and the index may stay"
+    assert index.exists()

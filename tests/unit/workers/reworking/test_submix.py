@@ -12,8 +12,8 @@ import soundfile
 import yaml
 
 from farm.planning.submixes import read_recipe
-from schemas.convert import ConvertOrder, ReworkReport, SubmixOrder
-from schemas.errors import UnknownIdError
+from schemas.convert import ConvertOrder, NoteCode, ReworkReport, SubmixOrder
+from schemas.errors import PlanError, UnknownIdError
 from schemas.submix import SubmixRecipe
 from tests.support.datasets import read_annotation
 from tests.support.farms import published as files_of
@@ -111,11 +111,63 @@ def test_any_key_of_the_metadata_can_be_mixed_by(
         np.testing.assert_array_equal(there, read_audio(folder / "stems" / f"{stem}.flac"))
 
 
-def test_a_key_that_no_stem_has_fails_the_track_and_names_those_there_are(release: Path) -> None:
-    report = submix(release, SubmixRecipe(name="other", key="colour", groups={"A": ["red"]}))
-    assert len(report.failed) == 3
-    assert "no stem of" in report.failed[0].message
-    assert "inst_class" in report.failed[0].message
+def test_a_key_that_no_stem_has_is_refused_before_anything_is_done(release: Path) -> None:
+    before = files_of(release)
+    with pytest.raises(PlanError, match=r"mixes by 'colour', and no stem of any track.*inst_class"):
+        submix(release, BAND, SubmixRecipe(name="other", key="colour", groups={"A": ["red"]}))
+    with pytest.raises(PlanError, match="Did you mean `program_num`"):
+        submix(release, SubmixRecipe(name="other", key="program_nam", groups={"A": [0]}))
+    assert files_of(release) == before
+
+
+def test_a_key_that_one_track_lacks_fails_that_track_alone(release: Path) -> None:
+    sign = release / "train" / TRACK / "metadata.yaml"
+    metadata = yaml.safe_load(sign.read_text())
+    for stem in metadata["stems"].values():
+        del stem["plugin_name"]
+    sign.write_text(yaml.safe_dump(metadata))
+    report = submix(release, SubmixRecipe(name="kit", key="plugin_name", groups={"Kit": ["room_kit.nkm"]}))
+    assert [note.track for note in report.failed] == [f"train/{TRACK}"]
+    assert "has the key 'plugin_name'" in report.failed[0].message
+
+
+@pytest.mark.parametrize(
+    ("key", "groups", "messages"),
+    [
+        (
+            "inst_class",
+            {"Keys": ["Paino", "Piano"]},
+            ["group Keys: no stem has the inst_class 'Paino'; the nearest that there is: 'Piano'"],
+        ),
+        ("inst_class", {"Choir": ["Organ", "Synth Pad"]}, []),  # classes that there are, and not in these songs
+        (
+            "program_num",
+            {"Keys": [0, 127, "0", 300]},
+            ["no stem has the program_num '0'; the nearest that there is: 0", "the program_num 300"],
+        ),
+        ("plugin_name", {"Kit": ["room_kit.nkn"]}, ["the nearest that there is: 'room_kit.nkm'"]),
+        ("is_drum", {"Kit": [1, True]}, ["no stem has the is_drum 1"]),
+    ],
+)  # fmt: skip
+def test_a_value_that_nothing_ever_matches_is_told_with_the_nearest_one(
+    release: Path, key: str, groups: dict[str, list[Any]], messages: list[str]
+) -> None:
+    report = submix(release, SubmixRecipe(name="other", key=key, groups=groups))
+    notes = [note for note in report.notes if note.code == NoteCode.UNKNOWN_VALUE]
+    assert len(notes) == len(messages)
+    assert all(message in note.message for note, message in zip(notes, messages, strict=True))
+    assert report.failed == []
+
+
+def test_an_index_for_mirdata_goes_with_the_metadata_that_it_was_made_of(dataset: Path) -> None:
+    index = dataset / "slakh_index_baby.json"
+    index.write_text("{}")
+    report = submix(dataset)
+    assert not index.exists()
+    assert [note.code for note in report.notes if note.code == NoteCode.INDEX_REMOVED] == ["index_removed"]
+    index.write_text("{}")
+    assert submix(dataset).reworked == 0
+    assert index.exists(), "nothing was changed"
 
 
 def test_a_group_louder_than_integers_can_say_fails_its_track_by_name(tmp_path: Path) -> None:

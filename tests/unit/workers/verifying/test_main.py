@@ -16,7 +16,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_good_dataset_ends_with_0(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(dataset)]) == 0
-    assert "1 tracks, everything is as it claims" in capsys.readouterr().out
+    assert "1 track, everything is as it claims" in capsys.readouterr().out
 
 
 def test_a_damaged_dataset_ends_with_1_and_names_what_is_wrong(

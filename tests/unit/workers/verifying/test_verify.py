@@ -171,7 +171,7 @@ def test_a_mix_that_is_off_by_one_step_in_one_frame_is_found(dataset: Path) -> N
     reseal(dataset)
     report = verify_dataset(dataset)
     assert found(report) == {("mix.flac", Code.NOT_THE_SUM)}
-    assert "1 frames" in report.findings[0].message
+    assert "in 1 frame it is not" in report.findings[0].message
     assert "from 1.875 s on" in report.findings[0].message
 
 
@@ -279,6 +279,20 @@ def test_a_stem_of_another_pitch_is_found(tmp_path: Path, semitones: int) -> Non
     report = verify_dataset(make_dataset(tmp_path, spoil=lambda stems: {**stems, "S02": chords}))
     assert found(report) == {("stems/S02.flac", Code.PITCH_WRONG)}
     assert f"{semitones:+d} semitones" in report.findings[0].message
+
+
+# ------------------------------------------------------------------ whereabouts
+
+
+def test_a_finding_names_the_track_with_the_folder_of_its_split(dataset: Path) -> None:
+    (dataset / "train").mkdir()
+    (dataset / TRACK).rename(dataset / "train" / TRACK)
+    moved = [record.model_copy(update={"split": "train"}) for record in read_records(dataset)]
+    write_records(dataset, moved)
+    (dataset / "train" / TRACK / "stems" / "S00.flac").unlink()
+    findings = verify_dataset(dataset, fast=True).findings
+    missing = next(finding for finding in findings if finding.code is Code.FILE_MISSING)
+    assert (missing.track, missing.file) == (f"train/{TRACK}", "stems/S00.flac")
 
 
 # ------------------------------------------------------------------ not a dataset

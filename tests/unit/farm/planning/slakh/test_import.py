@@ -257,7 +257,7 @@ def test_a_list_of_songs_becomes_a_list_beside_the_plan(imported: Import, tmp_pa
     assert (found.out / "songs.txt").read_text().splitlines() == [
         str(tmp_path / "slakh" / "midi" / name) for name in ("a.mid", "b.mid")
     ]
-    assert found.fate("midi_file_list")[2] == "2 files; left out: 1 blank lines, 1 repeats"
+    assert found.fate("midi_file_list")[2] == "2 files; left out: 1 blank line, 1 repeat"
     assert found.fate("lmd_base_dir")[0] is Fate.NOT_NEEDED
     assert "2 of 2 listed files are not on this machine" in found.notes(NoteKind.ABSENT)[0]
 

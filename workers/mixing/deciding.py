@@ -1,0 +1,155 @@
+"""The first pass of a mix: match loudness, find the peak of the sum, and decide the gains of one mix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from schemas.plan import MixPlan, OutputPlan
+from workers.audio.truepeak import MAX_OVERSHOOT, TruePeakMeter
+from workers.mixing.gains import Ceiling, ceiling_for, common_gain_db, linear, match_gain_db
+from workers.mixing.pan import multiplier
+from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor, loudness_in_song
+from workers.mixing.write import Group
+
+
+class Gains(NamedTuple):
+    """What was decided: per stem the whole gain, and the common part of it, dB; and the peak that the mix will have."""
+
+    total_db: list[float]
+    common_db: float
+    mix_peak: float  #: expected, linear
+    whole_db: float | None = None  #: the whole gain of the mix, where it is a render of the whole song
+
+
+def decide_gains(
+    stems: Sequence[StemInput],
+    loudness_lufs: Sequence[float | None],
+    plan: MixPlan,
+    output: OutputPlan,
+    *,
+    frames: int,
+    whole: StemInput | None = None,
+) -> Gains:
+    """Match loudness, measure the sum, and find the common gain; a render of the whole song takes the sum's place."""
+    if whole is not None:
+        return _gains_with_whole(stems, loudness_lufs, plan, output, whole=(whole, loudness_in_song(whole, frames)))
+    match_db = _matched(stems, loudness_lufs, plan)
+    peaks = [stem.peak(gain_db) for stem, gain_db in zip(stems, match_db, strict=True)]
+    is_true = plan.peak == "true"
+    ceiling = ceiling_for(
+        plan, bits=output.bits, stems=len(stems), peak_sum=sum(peaks), overshoot=MAX_OVERSHOOT if is_true else 1.0
+    )
+    sum_peak, sum_true_peak = _sum_peaks(stems, match_db, frames, is_true=is_true)
+    common_db = common_gain_db(mix_peak=sum_true_peak if is_true else sum_peak, stem_peaks=peaks, ceiling=ceiling)
+    if is_true:
+        common_db = min(common_db, _true_peak_gain_db(stems, match_db, peaks, ceiling, common_db))
+    total_db = [round(gain_db + common_db, 4) for gain_db in match_db]
+    return Gains(total_db, common_db, sum_peak * float(linear(common_db)))
+
+
+def _matched(stems: Sequence[StemInput], loudness_lufs: Sequence[float | None], plan: MixPlan) -> list[float]:
+    """Return the gain that brings every stem to the plan's loudness, and then to that of its role, dB."""
+    return [
+        round(match_gain_db(loudness, plan) + stem.place.gain_db, 4)
+        for stem, loudness in zip(stems, loudness_lufs, strict=True)
+    ]
+
+
+def _gains_with_whole(
+    stems: Sequence[StemInput],
+    loudness_lufs: Sequence[float | None],
+    plan: MixPlan,
+    output: OutputPlan,
+    *,
+    whole: tuple[StemInput, float | None],
+) -> Gains:
+    """Match the loudness of the whole song as that of a stem: it is bound by the ceiling as the stems are."""
+    inputs = [*stems, whole[0]]
+    match_db = _matched(inputs, [*loudness_lufs, whole[1]], plan)
+    peaks = [stem.peak(gain_db) for stem, gain_db in zip(inputs, match_db, strict=True)]
+    is_true = plan.peak == "true"
+    ceiling = ceiling_for(
+        plan, bits=output.bits, stems=1, peak_sum=max(peaks), overshoot=MAX_OVERSHOOT if is_true else 1.0
+    )
+    common_db = common_gain_db(mix_peak=0.0, stem_peaks=peaks, ceiling=ceiling)
+    if is_true:
+        common_db = min(common_db, _true_peak_gain_db(inputs, match_db, peaks, ceiling, common_db))
+    total_db = [round(gain_db + common_db, 4) for gain_db in match_db]
+    return Gains(total_db[:-1], common_db, peaks[-1] * float(linear(common_db)), total_db[-1])
+
+
+def with_room_for(
+    groups: Sequence[Group], gains: Gains, stems: Sequence[StemInput], output: OutputPlan, frames: int
+) -> Gains:
+    """Lower all gains where the sum of some stems would pass full scale although the sum of all does not."""
+    if output.bits == 32:
+        return gains
+    lower_db = 0.0
+    for group in groups:
+        members = [(stems[index], gains.total_db[index]) for index in group.members]
+        bound = sum(stem.peak(gain_db) for stem, gain_db in members)
+        full = ceiling_for(MixPlan(ceiling_db=0.0), bits=output.bits, stems=len(members), peak_sum=bound)
+        if bound > full.mix:
+            peak, _ = _sum_peaks(
+                [stem for stem, _ in members], [gain_db for _, gain_db in members], frames, is_true=False
+            )
+            lower_db = min(lower_db, common_gain_db(mix_peak=peak, stem_peaks=[], ceiling=full))
+    if lower_db == 0.0:
+        return gains
+    return Gains(
+        total_db=[round(gain_db + lower_db, 4) for gain_db in gains.total_db],
+        common_db=round(gains.common_db + lower_db, 4),
+        mix_peak=gains.mix_peak * float(linear(lower_db)),
+        whole_db=None if gains.whole_db is None else round(gains.whole_db + lower_db, 4),
+    )
+
+
+def certain_peak(expected: float, bits: int, stems: int) -> float:
+    """Return a level that the mix is certain to reach, all roundings taken off."""
+    rounding = 0.0 if bits == 32 else 0.5 * stems / 2.0 ** (bits - 1)
+    return max(0.0, expected * (1.0 - 1e-4) - rounding)
+
+
+def _sum_peaks(
+    stems: Sequence[StemInput], gains_db: Sequence[float], frames: int, *, is_true: bool
+) -> tuple[float, float]:
+    """Return the sample peak of the stems' sum after their gains, and its true peak where that is wanted."""
+    channels = stems[0].reader.channels
+    lanes = [
+        (StretchCursor(stem.reader), stem.factor(gain_db), multiplier(stem.place))
+        for stem, gain_db in zip(stems, gains_db, strict=True)
+    ]
+    total = np.empty((SLAB_FRAMES, channels), dtype=np.float32)
+    scaled = np.empty_like(total)
+    meter = TruePeakMeter(channels)
+    peak = 0.0
+    for start in range(0, frames, SLAB_FRAMES):
+        total[:] = 0.0
+        for cursor, gain, multiply in lanes:
+            for first, samples in cursor.take(start, start + SLAB_FRAMES):
+                place = total[first - start : first - start + len(samples)]
+                np.add(place, multiply(samples, gain, out=scaled[: len(samples)]), out=place)
+        slab_peak = max(float(total.max()), -float(total.min()))
+        peak = max(peak, slab_peak)
+        if is_true:
+            meter.push(total) if slab_peak else meter.silence()
+    return peak, max(peak, meter.peak)
+
+
+def _true_peak_gain_db(
+    stems: Sequence[StemInput],
+    gains_db: Sequence[float],
+    peaks: Sequence[float],
+    ceiling: Ceiling,
+    common_db: float,
+) -> float:
+    """Return the common gain that the true peaks of single stems ask for; only those that might pass are measured."""
+    wanted = 0.0
+    for stem, gain_db, peak in zip(stems, gains_db, peaks, strict=True):
+        if peak * float(linear(common_db)) * MAX_OVERSHOOT > ceiling.stem:
+            _, true_peak = _sum_peaks([stem], [gain_db], stem.reader.frames, is_true=True)
+            wanted = min(wanted, common_gain_db(mix_peak=0.0, stem_peaks=[true_peak], ceiling=ceiling))
+    return wanted
