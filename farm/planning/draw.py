@@ -24,9 +24,9 @@ _REFERENCE_RATE_HZ: Final = 44100
 #: ledger corrects them by what it measures.
 _SECOND_S: Final = 1 / 4000
 _NOTE_S: Final = 1e-3
-#: The same of engines whose instruments compute their sound whether a note is down or not, by engine class: seconds for a
-#: second of audio (of plug-ins, measured over mda's, amsynth and Nekobi, 0.01 to 0.1; of Faust's, 0.005 to 0.05).
-_STEADY_S: Final = {"dawdreamer": 1 / 40, "faust": 1 / 50}
+#: The same of engines whose instruments compute their sound sample by sample, by engine class: seconds for a second of audio,
+#: rough means over the demo songs on the farm's own patches (0.002 to 0.05 s in Faust, 0.01 to 0.02 s for MDA's plug-ins).
+_STEADY_S: Final = {"dawdreamer": 1 / 60, "faust": 1 / 60}
 
 #: What makes parts of a song share a patch: the program, of drums the kit, and where the plan says so the part itself.
 _Sharing = tuple[int, int, str]

@@ -15,7 +15,7 @@ from schemas.job import RenderJob
 from schemas.patch import FluidSettings, Patch
 from schemas.rules import MidiRules
 from tests.support.engines import Audio, Tape
-from tests.support.far import Far
+from tests.support.far import Fars
 from tests.support.midi import bend, control, note, song
 from tests.support.plugins import own_patch
 from tests.support.soundfont import ONE_SHOT, SINE, write_soundfont
@@ -82,15 +82,15 @@ def variant(request: pytest.FixtureRequest) -> str:
 class Bench:
     """Makes engines of one kind and plays them."""
 
-    def __init__(self, variant: Variant, folder: Path, far: Far) -> None:
+    def __init__(self, variant: Variant, folder: Path, fars: Fars) -> None:
         self._variant = variant
         self._folder = folder
-        self._far = far
+        self._fars = fars
         self._engines: list[Engine] = []
 
     def engine(self) -> Engine:
         name = self._variant.engine
-        engine = self._far.engine(name) if self._variant.far else engine_class(name)()
+        engine = self._fars.engine(name) if self._variant.far else engine_class(name)()
         self._engines.append(engine)
         return engine
 
@@ -110,15 +110,15 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def far() -> Iterator[Far]:
-    far = Far()
-    yield far
-    far.close()
+def fars() -> Iterator[Fars]:
+    fars = Fars()
+    yield fars
+    fars.close()
 
 
 @pytest.fixture
-def bench(variant: str, tmp_path: Path, far: Far) -> Iterator[Bench]:
-    bench = Bench(VARIANTS[variant], tmp_path, far)
+def bench(variant: str, tmp_path: Path, fars: Fars) -> Iterator[Bench]:
+    bench = Bench(VARIANTS[variant], tmp_path, fars)
     yield bench
     bench.close()
 
@@ -201,8 +201,7 @@ def test_no_notes_no_sound(bench: Bench) -> None:
     assert not bench.play(bench.engine(), song([control(0, 7, 100)])).any()
 
 
-@pytest.mark.parametrize("rate_hz", [16000, 44100, 48000])
-@pytest.mark.parametrize("tail_max_s", [0.0, 0.25, 30.0])
+@pytest.mark.parametrize(("rate_hz", "tail_max_s"), [(16000, 0.25), (44100, 0.0), (44100, 30.0), (48000, 0.25)])
 def test_the_length_is_that_of_the_notes_and_at_most_the_longest_tail(
     bench: Bench, rate_hz: int, tail_max_s: float
 ) -> None:

@@ -13,7 +13,7 @@ from schemas.job import RenderJob
 from schemas.patch import Patch, SoundSettings
 from schemas.result import EngineReport
 from tests.support.engines import Audio, Tape
-from tests.support.far import Far, FarEngine
+from tests.support.far import FarEngine, Fars
 from tests.support.midi import bend, control, note, song
 from tests.support.plugins import own_names, own_patch
 from workers.audio.levels import SOUND_FLOOR
@@ -32,10 +32,10 @@ class Take(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def far() -> Iterator[Far]:
-    far = Far()
-    yield far
-    far.close()
+def fars() -> Iterator[Fars]:
+    fars = Fars()
+    yield fars
+    fars.close()
 
 
 def sound_of(patch: Patch) -> SoundSettings:
@@ -76,10 +76,10 @@ def difference_db(one: Audio, other: Audio) -> float:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_patch_keeps_to_its_midi_and_to_what_its_file_declares(name: str, far: Far) -> None:
+def test_a_patch_keeps_to_its_midi_and_to_what_its_file_declares(name: str, fars: Fars) -> None:
     patch = own_patch(name)
     sound = sound_of(patch)
-    engine = far.engine(patch.engine)
+    engine = fars.engine(patch.engine)
     cold = play(engine, patch, melody(patch))
     _starts_and_stops_with_its_notes(patch, cold)
 

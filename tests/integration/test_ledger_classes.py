@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from sqlalchemy import update
 
@@ -56,9 +58,15 @@ OTHER_FONT = Patch(engine="fluidsynth", engine_version="2.5.7", asset=_asset("Ot
 def _play_by_turns(monkeypatch: pytest.MonkeyPatch, *patches: Patch | None) -> None:
     """Have the parts of a song played by patches in turn; None leaves what was drawn."""
 
-    def draw_stems(plan: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str) -> list[DrawnStem]:
+    def draw_stems(
+        plan: DatasetPlan,
+        facts: EngineFacts,
+        split: SplitResult,
+        song_hash: str,
+        places: Mapping[str, int] | None = None,
+    ) -> list[DrawnStem]:
         drawn = []
-        for number, stem in enumerate(drawing.draw_stems(plan, facts, split, song_hash)):
+        for number, stem in enumerate(drawing.draw_stems(plan, facts, split, song_hash, places)):
             patch = patches[number % len(patches)] or stem.job.patch
             drawn.append(DrawnStem(stem.part, stem.job.model_copy(update={"patch": patch}), stem.est_s))
         return drawn

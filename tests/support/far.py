@@ -32,7 +32,7 @@ class Far:
                 [sys.executable, "-m", "tests.support.far", str(there.fileno())],
                 pass_fds=[there.fileno()],
                 stdout=subprocess.DEVNULL,
-                stderr=open("/tmp/dev/tmp6_D/far.err","ab"),
+                stderr=subprocess.DEVNULL,
                 env=engine_environment(),
             )
         self._line = Connection(here.detach())
@@ -58,9 +58,31 @@ class Far:
                 broken = error
                 self._line.send(str(error))
 
+    @property
+    def lives(self) -> bool:
+        """Whether the process is there."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         self._line.close()
         self._process.wait(30)
+
+
+class Fars:
+    """One such process for each class of engine, as in the farm; a new one where the last has crashed."""
+
+    def __init__(self) -> None:
+        self._fars: dict[str, Far] = {}
+
+    def engine(self, name: str) -> FarEngine:
+        """Start an engine in the process of its class."""
+        if name in self._fars and not self._fars[name].lives:
+            self._fars.pop(name).close()
+        return self._fars.setdefault(name, self._fars.get(name) or Far()).engine(name)
+
+    def close(self) -> None:
+        for far in self._fars.values():
+            far.close()
 
 
 class FarEngine(Engine):
