@@ -23,7 +23,7 @@ from farm.config import Settings
 from farm.scheduling.classes import Tried, try_engines
 from schemas.errors import AssetError, FarmError
 from schemas.machine import usable_cores
-from schemas.tasks import PROBER
+from schemas.tasks import PATCH_TOOLS, PROBER
 
 #: Oldest Python that the farm runs on.
 PYTHON: Final = (3, 11)
@@ -37,6 +37,8 @@ _WITH_EXTRA: Final = ("faust", "dawdreamer")
 #: What a process of the data plane is asked; by name, since this plane never imports that one.
 _FLAC_VERSION: Final = "from workers.audio.flac import library_version; print(library_version())"
 _CONNECT_S: Final = 3.0
+#: Installs the plug-ins of the farm's own patch files, and what their engine needs of the system.
+_PLUGINS: Final = "sudo sh deploy/install-plugins"
 
 Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
@@ -64,6 +66,7 @@ def examine(settings: Settings) -> list[Check]:
         cores_check(usable_cores()),
         *engine_checks(_run),
         *class_checks(try_engines(_WITH_EXTRA), settings.engines),
+        *plugin_checks(_run, settings.engines),
         flac_check(_run),
         writable_check(temporary),
         disk_check(Path.cwd(), shutil.disk_usage(Path.cwd()).free),
@@ -125,6 +128,36 @@ def class_checks(tried: Iterable[Tried], asked: str | None) -> list[Check]:
         found = f"{one.version}: {one.library}" if one.works else missing
         checks.append(judge(f"engine {one.engine}", one.works or one.engine not in wanted, found, one.hint))
     return checks
+
+
+def plugin_checks(run: Run, asked: str | None) -> list[Check]:
+    """Tell of the plug-ins of this host; that there are none is a fault only where their engine is asked for.
+
+    Args:
+        run: starts a process of the data plane, which loads no plug-in for it.   asked: FARM_ENGINES.
+    """
+    wanted = "dawdreamer" in (asked or "").split(",")
+    command = [sys.executable, "-P", "-m", PATCH_TOOLS, "overview"]
+    try:
+        answer: dict[str, Any] = json.loads(run(command).stdout.splitlines()[-1])["result"]
+    except (OSError, subprocess.TimeoutExpired, ValueError, LookupError) as error:
+        return [judge("plug-ins", not wanted, f"they could not be counted: {error}", f"See {' '.join(command)}")]
+    if not answer["dawdreamer"]:
+        return [
+            judge("plug-ins", not wanted, f"none can be played without DawDreamer. {answer['hint']}", answer["hint"])
+        ]
+    there = {name: count for name, count in answer["formats"].items() if count}
+    gl = answer["libgl"] or f"not found, and DawDreamer does not start without it: {_PLUGINS}"
+    counted = ", ".join(f"{count} {name}" for name, count in there.items()) or f"none: {_PLUGINS}"
+    return [
+        judge("libGL", bool(answer["libgl"]) or not wanted, gl, _PLUGINS),
+        judge("plug-ins", bool(there) or not wanted, counted + _scanned(answer) * bool(there), _PLUGINS),
+    ]
+
+
+def _scanned(answer: dict[str, Any]) -> str:
+    found = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in answer["found"].items())
+    return f"; when scanned: {found}" if found else "; not scanned yet: farm patches scan"
 
 
 def flac_check(run: Run) -> Check:
@@ -265,4 +298,6 @@ def _new_ledger(path: Path) -> Check:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     neutral = tempfile.gettempdir()
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=_PROBE_S, cwd=neutral)
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=_PROBE_S, cwd=neutral, stdin=subprocess.DEVNULL
+    )

@@ -12,6 +12,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.base import FarmModel
 from schemas.convert import Conversion
+from schemas.effects import AppliedEffect
 from schemas.patch import PatchUse
 from schemas.quality import SongQuality, StemQuality
 from schemas.replaced import Replaced
@@ -97,6 +98,9 @@ class StemAnnotation(FarmModel):
         float | None
     )  #: as measured of the published file; gates make it differ from loudness + gain
     gain_db: float  #: what was applied to the raw stem: loudness match, gain of its role, common gain
+    #: What it went through before it was mixed, in order; the key is only there where there is anything. Loudness and active
+    #: regions are those after it.
+    effects: list[AppliedEffect] = []
     #: Of its role in the mix, a part of `gain_db`. This and the next two keys are only there where they say something.
     role_gain_db: float = 0.0
     pan: float = 0.0  #: -1 is left, 1 is right
@@ -113,6 +117,8 @@ class StemAnnotation(FarmModel):
         values: dict[str, Any] = handler(self)
         if not self.replaces:
             del values["replaces"]
+        if not self.effects:
+            del values["effects"]
         if self.quality is None:
             del values["quality"]
         if not (self.role_gain_db or self.pan):

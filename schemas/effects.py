@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -53,22 +53,21 @@ class AppliedEffect(FarmModel):
     sha256: str  #: of its Faust source, or of the plug-in's binary where the plan names it
     parameters: dict[str, float]
 
-    def __hash__(self) -> int:
-        """Chains are compared as parts of tuples."""
-        return hash((self.effect, self.sha256, tuple(sorted(self.parameters.items()))))
+
+class ChosenEffect(NamedTuple):
+    """An effect of a chain, and what was drawn for it."""
+
+    effect: Effect
+    applied: AppliedEffect
 
 
-def drawn_chain(effects: Sequence[Effect], *key: object) -> list[tuple[Effect, AppliedEffect]]:
+def drawn_chain(effects: Sequence[Effect], *key: object) -> list[ChosenEffect]:
     """Return the effects that are in a chain, each with its parameters; drawn by `key`."""
     chain = []
     for place, effect in enumerate(effects):
         own = (*key, "effect", place, effect.effect)
         if draw(*own, "probability") < effect.probability:
             values = {name: number_of(value, *own, name) for name, value in sorted(effect.parameters.items())}
-            chain.append((effect, AppliedEffect(effect=effect.effect, sha256=effect.sha, parameters=values)))
+            applied = AppliedEffect(effect=effect.effect, sha256=effect.sha, parameters=values)
+            chain.append(ChosenEffect(effect, applied))
     return chain
-
-
-def chain_of(effects: Sequence[Effect], *key: object) -> tuple[AppliedEffect, ...]:
-    """Return the effects of a chain as they are applied."""
-    return tuple(applied for _, applied in drawn_chain(effects, *key))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from schemas.band import Band
 from schemas.base import FarmModel, content_hash
 from schemas.convert import AudioForm
+from schemas.effects import Effect
 from schemas.instruments import InstrumentMap, InstrumentPlan
 from schemas.patch import FluidSettings
 from schemas.roles import MixRole, OtherMixPlan, check_roles
@@ -33,6 +34,7 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "mix.preset",
     "mix.roles",
     "mix.others",
+    "mix.room",
     "output.submixes",
 )
 
@@ -119,6 +121,9 @@ class MixPlan(FarmModel):
     #: Rules for gain and pan: `[{match: {inst_class: Bass}, gain_db: -2, pan: {uniform: [-0.3, 0.3]}}, ...]`; the first that
     #: fits a stem counts. See the guide to mixes.
     roles: list[MixRole] = []
+    #: Effects that every stem goes through after those of its role, all in the same way: a room. What is linear (reverb,
+    #: equaliser, delay, chorus) sounds as if the whole mix went through it, and the stems still sum to the mix.
+    room: list[Effect] = []
     #: Other mixes of every song: `[{name: wide, preset: wide}, ...]`, each with `roles` or `preset`, and `stem_lufs`,
     #: `ceiling_db` and `stems` where they are to differ. Each is published as `mixes/NAME/mix.flac`.
     others: list[OtherMixPlan] = []
@@ -133,6 +138,12 @@ class MixPlan(FarmModel):
     def _read_and_distinct(self) -> MixPlan:
         if self.preset is not None or any(other.preset is not None for other in self.others):
             raise ValueError("the preset was never read: read the plan with `farm.planning.plans`")
+        if any(role.effects for other in self.others for role in other.roles):
+            raise ValueError(
+                "effects belong to the roles of the song's own mix: other mixes are made of the same stems"
+            )
+        if self.made_of == "song" and self.room:
+            raise ValueError("made_of: song makes the mix of the whole file, which goes through no room")
         if self.made_of == "song" and self.roles:
             raise ValueError(
                 "made_of: song makes the mix of the whole file, where stems have no roles; give roles to one of `others`"
@@ -142,6 +153,11 @@ class MixPlan(FarmModel):
         if again:
             raise ValueError(f"two of the other mixes are called {', '.join(again)}")
         return self
+
+    @property
+    def every_effect(self) -> list[Effect]:
+        """The effects of all roles, and of the room."""
+        return [*(effect for role in self.roles for effect in role.effects), *self.room]
 
     @property
     def every_role(self) -> list[MixRole]:

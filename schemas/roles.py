@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 from schemas.band import class_name
 from schemas.base import FarmModel
 from schemas.drawn import Drawn, Normal, Range, bounds_of, number_of
-from schemas.effects import AppliedEffect, Effect, chain_of
+from schemas.effects import ChosenEffect, Effect, drawn_chain
 from schemas.gm import DRUM_PROGRAM
 
 #: Name of a song's own mix among its mixes.
@@ -135,23 +135,34 @@ class StemKind(NamedTuple):
 
 
 class Stand(NamedTuple):
-    """What a mix does to a stem: gain on top of the loudness match, dB, pan, and the effects before both."""
+    """What a mix does to a stem: gain on top of the loudness match, dB, and pan."""
 
     gain_db: float = 0.0
     pan: float = 0.0
-    effects: tuple[AppliedEffect, ...] = ()
 
 
 def stand_of(
     roles: Sequence[MixRole], kind: StemKind, *, seed: int, song_hash: str, stem: str, mix: str = OWN_MIX
 ) -> Stand:
-    """Return what a mix does to a stem: what the first rule that fits says, drawn where it is to be drawn."""
-    role = next((role for role in roles if role.match.fits(kind)), None)
+    """Return gain and pan of a stem in a mix: those of the first rule that fits, drawn where they are to be drawn."""
+    role = _role(roles, kind)
     if role is None:
         return Stand()
-
     key = (seed, song_hash, stem, mix)
-    return Stand(number_of(role.gain_db, *key, "gain"), number_of(role.pan, *key, "pan"), chain_of(role.effects, *key))
+    return Stand(number_of(role.gain_db, *key, "gain"), number_of(role.pan, *key, "pan"))
+
+
+def effects_of(
+    roles: Sequence[MixRole], room: Sequence[Effect], kind: StemKind, *, seed: int, song_hash: str, stem: str
+) -> list[ChosenEffect]:
+    """Return what a stem goes through: the effects of its role, drawn for it, then the room, drawn for the song."""
+    role = _role(roles, kind)
+    own = [] if role is None else drawn_chain(role.effects, seed, song_hash, stem, OWN_MIX)
+    return [*own, *drawn_chain(room, seed, song_hash, OWN_MIX, "room")]
+
+
+def _role(roles: Sequence[MixRole], kind: StemKind) -> MixRole | None:
+    return next((role for role in roles if role.match.fits(kind)), None)
 
 
 def pan_law(pan: float) -> Range:

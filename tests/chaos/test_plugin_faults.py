@@ -38,7 +38,7 @@ CLOCKS: dict[str, Any] = {
     "engine_memory_mb": 2000.0,
 }  # fmt: skip
 #: Notes of a stem, one every second: long enough to be met in the middle of its render.
-NOTES = 40
+NOTES = 24
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +126,13 @@ def tries(stage: Stage) -> Counter[tuple[str, str | None]]:
 def test_a_plug_in_that_is_struck_in_mid_batch_costs_one_try(
     stage: PlugInStage, number: signal.Signals, cause: str, reason: str
 ) -> None:
-    submission = stage.submit(*[[PIANO, OTHER, PIANO]] * 3)
+    submission = stage.submit(*[[PIANO, OTHER, PIANO]] * 2)
     slot = slot_of(stage)
     thread = strike(slot, number)
     work(slot)
     thread.join()
-    assert stage.states(submission) == {"done": 9}
-    assert tries(stage) == {("failed", reason): 1, ("done", None): 9}
+    assert stage.states(submission) == {"done": 6}
+    assert tries(stage) == {("failed", reason): 1, ("done", None): 6}
     (event,) = [event for event in stage.events(EventKind.RECYCLED) if event.detail.startswith(cause)]
     assert (event.submission_id, event.load_key) == (submission, stage.patches[PIANO].load_key)
     assert_counters_are_true(stage.ledger)

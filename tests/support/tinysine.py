@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import re
@@ -14,7 +15,6 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.plugins import needs_dawdreamer  # noqa: F401  those who need the one need the other
 from workers.engines.pipes import engine_environment
 
 SOURCES = Path(__file__).resolve().parents[1] / "data" / "plugins" / "tinysine"
@@ -55,18 +55,18 @@ def save_octave_up(plugin: Path, out: Path) -> Path:
     command = [sys.executable, "-m", "tests.support.tinysine", str(plugin), str(out)]
     subprocess.run(command, check=True, capture_output=True, env=engine_environment(), timeout=120)
     if out.suffix == ".vstpreset":
-        out.write_bytes(_vstpreset(out.read_bytes()))
+        out.write_bytes(_vstpreset(out.read_bytes(), out.with_suffix(".class").read_bytes()))
     return out
 
 
-def _vstpreset(state: bytes) -> bytes:
+def _vstpreset(state: bytes, class_id: bytes) -> bytes:
     """Return a preset file (VST 3 SDK, vstpresetfile.h) with the component state that a JUCE host saved."""
     found = re.search(rb"<IComponent>(\d+)\.([^<]*)</IComponent>", state)
     assert found is not None
     component = _from_juce(found.group(2).decode(), int(found.group(1)))
     start = 4 + 4 + _CLASS_ID + 8
     entry = b"Comp" + struct.pack("<qq", start, len(component))
-    head = b"VST3" + struct.pack("<i", 1) + b"0" * _CLASS_ID + struct.pack("<q", start + len(component))
+    head = b"VST3" + struct.pack("<i", 1) + class_id + struct.pack("<q", start + len(component))
     return head + component + b"List" + struct.pack("<i", 1) + entry
 
 
@@ -85,6 +85,20 @@ def _save(plugin: str, out: str) -> None:
     processor.set_parameter(names.index("Octave"), 1.0)
     engine.render(0.1)
     processor.save_state(out)
+    if out.endswith(".vstpreset"):
+        Path(out).with_suffix(".class").write_bytes(_class_id(plugin))
+
+
+def _class_id(plugin: str) -> bytes:
+    """Return the identity of the first class of a VST3 factory, 32 hexadecimal digits (pluginterfaces/base/ipluginbase.h)."""
+    library = ctypes.CDLL(str(next(Path(plugin).glob("Contents/*/*.so"))))
+    library.GetPluginFactory.restype = ctypes.c_void_p
+    factory = library.GetPluginFactory()
+    table = ctypes.cast(factory, ctypes.POINTER(ctypes.POINTER(ctypes.c_void_p))).contents
+    get_class_info = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(table[5] or 0)
+    info = ctypes.create_string_buffer(16 + 4 + 32 + 64)
+    assert get_class_info(factory, 0, info) == 0
+    return info.raw[:16].hex().upper().encode()
 
 
 if __name__ == "__main__":

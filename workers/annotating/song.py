@@ -181,8 +181,12 @@ def _preset_program(stem: RenderedStem) -> int | None:
     if stem.result is None or (stem.patch is not None and stem.patch.sound is not None):
         return None
     return stem.result.engine.preset_program
+
+
 def _of_the_role(record: StemRecord) -> dict[str, Any]:
-    return {"role_gain_db": record.role_gain_db, "pan": record.pan, "balance": record.balance}
+    return {
+        "role_gain_db": record.role_gain_db, "pan": record.pan, "balance": record.balance, "effects": record.effects,
+    }  # fmt: skip
 
 
 def _sounding_regions(record: StemRecord | None, result: StemResult) -> Sequence[tuple[float, float]]:

@@ -134,6 +134,7 @@ class _Loaded:
     def give_back(self, host: PluginHost) -> None:
         """Keep an instance for the next stem, if this one leaves nothing behind in it."""
         if self._settings.leaves == "none":
+            host.rest()
             self._kept = host
 
 

@@ -113,10 +113,15 @@ class PluginHost:
             self._plugin.load_midi(str(path))
         self._plugin.record = True
         late = lead + self.latency
-        with _signs(sign):
+        with signs(sign):
             self._engine.render((late + frames + 0.5) / self.rate_hz)
         audio: Audio = self._engine.get_audio()[:2, late : late + frames]
         return audio
+
+    def rest(self) -> None:
+        """Let go of the audio of the last stem, which DawDreamer would keep until the next."""
+        self._plugin.clear_midi()
+        self._engine.render(LEAD_S)
 
     def wait_until_ready(self) -> bool:
         """Play probes until they sound, and sound alike; return whether the first did.
@@ -226,7 +231,8 @@ def _with_state(engine: Any, state: bytes, found: PluginFile) -> Any:
         )
     saved = engine.__getstate__()
     saved["processors"][0]["state"]["plugin_state"] = state
-    made = type(engine).__new__(type(engine))
+    kind = load_dawdreamer().RenderEngine
+    made = kind.__new__(kind)
     made.__setstate__(saved)
     return made
 
@@ -268,7 +274,7 @@ def _not_ready(found: PluginFile, settings: PluginSettings, level: float) -> Eng
 
 def _wrong_preset(found: PluginFile, path: Path, why: str) -> AssetError:
     return AssetError(
-        f"the plug-in {found.name} cannot take the preset {path.name}: {why}",
+        f"the plug-in {found.name} cannot take the preset {path.name}: {why.rstrip('.')}",
         hint="VST2 takes .fxp and .fxb, VST3 .vstpreset, LV2 .ttl, an Audio Unit .aupreset",
     )
 
@@ -282,7 +288,7 @@ def _as_file(midi: bytes) -> Iterator[Path]:
 
 
 @contextmanager
-def _signs(sign: Callable[[], object] | None) -> Iterator[None]:
+def signs(sign: Callable[[], object] | None) -> Iterator[None]:
     """Give signs of life while the work inside uses the processor; none while it only waits."""
     if sign is None:
         yield

@@ -45,7 +45,15 @@ class PluginPlayer:
     """
 
     def __init__(
-        self, play: Play, sink: BlockSink, *, rate_hz: int, channels: int, tail_s: float, tail_max_s: float, onset_s: float
+        self,
+        play: Play,
+        sink: BlockSink,
+        *,
+        rate_hz: int,
+        channels: int,
+        tail_s: float,
+        tail_max_s: float,
+        onset_s: float,
     ) -> None:
         self._play = play
         self._sink = sink
@@ -88,7 +96,9 @@ class PluginPlayer:
             audio = self._play(frames)
             peaks = _peaks(audio)
             loud = np.flatnonzero(~(peaks < SOUND_FLOOR))
-            end = max((int(loud[-1]) + 1) * _GRID_FRAMES if len(loud) else 0, -(-release // _GRID_FRAMES) * _GRID_FRAMES)
+            end = max(
+                (int(loud[-1]) + 1) * _GRID_FRAMES if len(loud) else 0, -(-release // _GRID_FRAMES) * _GRID_FRAMES
+            )
             is_over = frames - end >= min(round(_END_S * self._rate_hz), tail)
             if is_over or tail >= self._tail_max:
                 hops = min(end, release + tail) // _GRID_FRAMES
@@ -132,9 +142,13 @@ class PluginPlayer:
 
 def _peaks(audio: Audio) -> NDArray[np.float32]:
     """Return the largest absolute sample of each hop; NaN where one is."""
-    hops = audio.reshape(len(audio), -1, _GRID_FRAMES)
-    high, low = hops.max(axis=2), hops.min(axis=2)
-    peaks: NDArray[np.float32] = np.maximum(high, -low).max(axis=0)
+    peaks = np.empty(audio.shape[1] // _GRID_FRAMES, np.float32)
+    for start in range(0, audio.shape[1], CHUNK_FRAMES):
+        part = np.abs(audio[:, start : start + CHUNK_FRAMES]).max(axis=0).reshape(-1, _GRID_FRAMES)
+        while part.shape[1] > 1:  # by halves: ten times as fast as one reduction of short rows
+            half = part.shape[1] // 2
+            part = np.maximum(part[:, :half], part[:, half:])
+        peaks[start // _GRID_FRAMES : start // _GRID_FRAMES + len(part)] = part[:, 0]
     return peaks
 
 

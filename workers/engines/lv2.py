@@ -141,14 +141,15 @@ def read_lv2_preset(path: Path, plugin: Lv2Plugin, label: str = "") -> dict[str,
     ]
     if not fitting:
         raise AssetError(
-            f"{path} has no preset {label or 'with values'} for <{plugin.uri}>", hint="Name a preset file of this plug-in"
+            f"{path} has no preset {label or 'with values'} for <{plugin.uri}>",
+            hint="Name a preset file of this plug-in",
         )
     ports = {port.symbol: port for port in lv2_facts(plugin).ports}
     values = {}
     for entry in graph.objects(fitting[0], URIRef(_LV2 + "port")):
         symbol, value = _text(graph, entry, _LV2 + "symbol"), graph.value(entry, URIRef(_PRESET + "value"))
         if symbol in ports and value is not None:
-            values[ports[symbol].name] = ports[symbol].share(float(value))
+            values[ports[symbol].name] = ports[symbol].share(float(str(value)))
     return values
 
 

@@ -25,10 +25,10 @@ from workers.midi.model import (
 from workers.midi.smf import file_bytes, read_midi, track_chunk
 from workers.midi.tempo import TempoMap
 
-#: Ticks of a quarter note, the most there can be, and microseconds of one: 262 136 ticks a second, so that each frame of
+#: Ticks of a quarter note, the most there can be, and microseconds of one: 131 068 ticks a second, so that each frame of
 #: every sample rate has a tick of its own near its middle, which a host that rounds down takes for that frame.
 _DIVISION: Final = 32767
-_QUARTER_US: Final = 125_000
+_QUARTER_US: Final = 250_000
 _TICKS_PER_S: Final = _DIVISION * 1e6 / _QUARTER_US
 _ALL_SOUND_OFF, _RESET_CONTROLLERS, _ALL_NOTES_OFF, _BANK = 120, 121, 123, 0
 _CENTRE: Final = 64

@@ -106,14 +106,14 @@ def locate_plugin(asset: AssetRef, settings: PluginSettings) -> PluginFile:
     Raises:
         AssetError: it is not installed, for another kind of machine, or another version.
     """
-    places = [settings]
+    found = None
     if settings.format != "lv2" and Path(asset.path).exists():
-        places.insert(0, settings.model_copy(update={"plugin": asset.path}))
-    for place in places:
-        found = _find(place)
-        check_machine(found.binary)
-        if binary_hash(found.binary) == asset.sha256:
-            return found
+        found = _find(settings.model_copy(update={"plugin": asset.path}))
+    if found is None or binary_hash(found.binary) != asset.sha256:
+        found = _find(settings)
+    check_machine(found.binary)
+    if binary_hash(found.binary) == asset.sha256:
+        return found
     raise AssetError(
         f"the plug-in {asset.name} of this worker ({found.binary}) is not the one that was planned for: its SHA-256 is "
         f"{binary_hash(found.binary)[:12]}, not {asset.sha256[:12]}",

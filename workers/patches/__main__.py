@@ -1,6 +1,6 @@
 """`python -m workers.patches WORD`: does what `farm patches` asks for, one request for each process.
 
-The request is a JSON object on standard input. Answers are JSON objects on standard output, one a line:
+The request is a JSON object on standard input, if any. Answers are JSON objects on standard output, one a line:
 
     {"event": "said", "text": words}                                 again and again
     {"event": "done", "result": what was asked for}
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.errors import EngineError, FarmError
+from schemas.errors import FarmError
 from schemas.patchfile import PatchFile
 
 Ask = Mapping[str, Any]
@@ -37,9 +37,10 @@ def _list(asked: Ask, tell: Tell) -> object:
     return listed([PatchFile.model_validate(file) for file in asked["files"]])
 
 
-def _overview(asked: Ask, tell: Tell) -> object:
+def _overview(_asked: Ask, tell: Tell) -> object:
     from workers.patches.listing import overview
 
+    tell("counting plug-ins")
     return overview()
 
 
@@ -87,18 +88,12 @@ def main(arguments: list[str] | None = None) -> int:
         replies.flush()
 
     try:
-        result = _WORDS[options.word](json.load(sys.stdin), lambda text: send(event="said", text=text))
+        result = _WORDS[options.word](json.loads(sys.stdin.read() or "{}"), lambda text: send(event="said", text=text))
     except FarmError as error:
-        reason = error.cause if isinstance(error, EngineError) else error.reason
-        send(event="failed", reason=error.reason, message=_told(error, reason), hint=error.hint)
+        send(event="failed", reason=error.reason, message=error.message, hint=error.hint)
         return error.exit_code
     send(event="done", result=result)
     return 0
-
-
-def _told(error: FarmError, reason: str) -> str:
-    """Return the message, with the cause of a failed engine, which a reason alone does not tell."""
-    return error.message if reason == error.reason else f"{error.message} ({reason})"
 
 
 if __name__ == "__main__":

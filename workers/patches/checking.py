@@ -69,14 +69,14 @@ def check(wanted: Wanted, tell: Callable[[str], object]) -> dict[str, Any]:
 
 def _findings(studio: Studio, wanted: Wanted, tell: Callable[[str], object]) -> Iterator[Finding]:
     patch, keys = studio.patch, _keys(wanted)
-    tune, wild = _rested(patch, keys), _wild(patch, keys)
+    tune, other = _rested(patch, keys), wild(keys, drums=patch.is_drum)
     tell("a cold render")
     cold = studio.play(tune)
     yield from _of_one(patch, tune, cold)
     tell("warm renders")
     repeat_db = None if patch.sound is None else patch.sound.repeat_db
     yield _same("warm equals cold", cold, studio.play(tune), repeat_db)
-    studio.play(wild)
+    studio.play(other)
     yield _same("nothing is left of another stem (A-B-A)", cold, studio.play(tune), repeat_db)
     studio.fresh()
     yield _same("two processes agree", cold, studio.play(tune), repeat_db)
@@ -89,8 +89,12 @@ def _findings(studio: Studio, wanted: Wanted, tell: Callable[[str], object]) -> 
 
 def _keys(wanted: Wanted) -> tuple[int, int]:
     """Return two keys that the patch has."""
-    keys = keys_of(wanted.patch, wanted.key_range)
-    if wanted.patch.is_drum:
+    return loud_keys(keys_of(wanted.patch, wanted.key_range), drums=wanted.patch.is_drum)
+
+
+def loud_keys(keys: Sequence[int], *, drums: bool) -> tuple[int, int]:
+    """Return a lower and a higher key of those that there are, in the middle of them; of drums, kick and hi-hat."""
+    if drums:
         there = [key for key in _DRUMS if key in keys] or keys
         return there[0], there[-1]
     base = middle_key(keys)
@@ -103,11 +107,11 @@ def _rested(patch: Patch, keys: tuple[int, int]) -> Tune:
     return Tune((Note(_FIRST_S, 0.5, keys[0]), Note(again_s, 0.25, keys[1])), drums=patch.is_drum)
 
 
-def _wild(patch: Patch, keys: tuple[int, int]) -> Tune:
+def wild(keys: tuple[int, int], *, drums: bool) -> Tune:
     """Return what might leave something behind: controllers, the wheel, and notes under the pedal."""
     moves = tuple(Move(0.0, control, 127) for control in (MODULATION, 2, SUSTAIN, 74, PAN))
     quiet = (Move(0.0, VOLUME, 60), Move(0.0, EXPRESSION, 60), Move(0.0, None, WHEEL_TOP))
-    return Tune(tuple(Note(0.01, 0.7, key, 127) for key in sorted(set(keys))), (*moves, *quiet), patch.is_drum)
+    return Tune(tuple(Note(0.01, 0.7, key, 127) for key in sorted(set(keys))), (*moves, *quiet), drums)
 
 
 def _of_one(patch: Patch, tune: Tune, take: Take) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ctypes.util import find_library
 from typing import Any
 
@@ -11,43 +11,44 @@ from schemas.patch import Patch, PluginSettings
 from schemas.patchfile import PatchFile
 from workers.engines.lv2 import lv2_plugins
 from workers.engines.patchfacts import describe_each
-from workers.engines.plugins import FORMATS, Format, PluginFile, installed_plugins, locate_plugin
+from workers.engines.plugins import FORMATS, Format, installed_plugins, locate_plugin
 from workers.patches.scanning import Found, Scan, counts, host_version, known_scan, read_scans
 
 
 def listed(files: Iterable[PatchFile]) -> list[dict[str, Any]]:
-    """Return for each patch file whether it can be played here: {"name", "playable", "why", "patch", "scan"}."""
-    return [_row(file, found) for file, found in describe_each(files)]
+    """Return for each patch file whether it can be played here.
+
+    Its keys are "name", "playable", "why", "hint", "reason", and what is None where it is not known: "patch", "load_key"
+    and "scan".
+    """
+    scans = read_scans()
+    return [_row(file, found, scans) for file, found in describe_each(files)]
 
 
-def _row(file: PatchFile, found: Patch | FarmError) -> dict[str, Any]:
-    row = {"name": file.name, "playable": True, "why": "", "hint": "", "reason": "", "patch": None, "scan": None}
+def _row(file: PatchFile, found: Patch | FarmError, scans: Mapping[str, Scan]) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": file.name, "playable": True, "why": "", "hint": "", "reason": ""}
+    row |= {"patch": None, "load_key": None, "scan": None}
     if isinstance(found, FarmError):
-        return {
-            **row,
-            "playable": False,
-            "why": found.message.removeprefix(f"patch {file.name}: "),
-            "hint": found.hint,
-            "reason": found.reason,
-        }
+        why = found.message.removeprefix(f"patch {file.name}: ")
+        return {**row, "playable": False, "why": why, "hint": found.hint, "reason": found.reason}
     row |= {"patch": found.model_dump(mode="json"), "load_key": found.load_key}
-    scanned = _scanned(found)
-    if scanned is None:
+    row["scan"] = scanned = _scanned(found, scans)
+    if scanned is None or scanned["found"] not in (Found.CRASHED, Found.HUNG):
         return row
-    row["scan"] = scanned
-    if scanned["found"] in (Found.CRASHED, Found.HUNG):
-        return {**row, "playable": False, "why": f"{scanned['found']} in the scan: {scanned['why']}", "reason": "scan"}
-    return row
+    hint = "`farm patches scan --again` loads it once more"
+    return {
+        **row,
+        "playable": False,
+        "why": f"when scanned, {scanned['why']}",
+        "hint": hint,
+        "reason": scanned["found"],
+    }
 
 
-def _scanned(patch: Patch) -> Scan | None:
-    if not isinstance(patch.settings, PluginSettings):
+def _scanned(patch: Patch, scans: Mapping[str, Scan]) -> Scan | None:
+    if not scans or not isinstance(patch.settings, PluginSettings):
         return None
-    return known_scan(_file_of(patch, patch.settings))
-
-
-def _file_of(patch: Patch, settings: PluginSettings) -> PluginFile:
-    return locate_plugin(patch.asset, settings)
+    return known_scan(locate_plugin(patch.asset, patch.settings), scans)
 
 
 def overview() -> dict[str, Any]:
@@ -58,7 +59,7 @@ def overview() -> dict[str, Any]:
         version, missing = "", error.hint
     else:
         missing = ""
-    scans = [record for record in read_scans().values()]
+    scans = list(read_scans().values())
     return {
         "dawdreamer": version,
         "hint": missing,

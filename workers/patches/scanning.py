@@ -179,9 +179,9 @@ def read_scans() -> dict[str, Scan]:
         return {}
 
 
-def known_scan(plugin: PluginFile) -> Scan | None:
+def known_scan(plugin: PluginFile, scans: Mapping[str, Scan]) -> Scan | None:
     """Return what was found of a plug-in as it is now; None where it was never loaded."""
-    return read_scans().get(_key(plugin))
+    return scans.get(_key(plugin))
 
 
 def host_version() -> str:

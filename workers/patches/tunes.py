@@ -147,7 +147,8 @@ def melody(keys: Sequence[int], *, drums: bool = False) -> Tune:
     high = max(keys)
     steps = (0, 7, 4, 4, 12, 9)
     notes = tuple(
-        Note(0.25 * place, 0.2 + 0.1 * (place % 2), min(base + step, high), 70 + 8 * place) for place, step in enumerate(steps)
+        Note(0.25 * place, 0.2 + 0.1 * (place % 2), min(base + step, high), 70 + 8 * place)
+        for place, step in enumerate(steps)
     )
     moves = (
         Move(0.0, VOLUME, 90), Move(0.3, None, 12000), Move(0.5, MODULATION, 60), Move(0.6, SUSTAIN, 127),

@@ -14,7 +14,7 @@ from schemas.plan import EnginePlan
 from workers.config import WorkerSettings
 from workers.engines.here import attempt
 from workers.engines.patchprobe import probe_patches
-from workers.engines.plugins import FORMATS, Format, PluginFile, installed_plugins, locate_plugin
+from workers.engines.plugins import FORMATS, Format, PluginFile, find_plugin, installed_plugins, locate_plugin
 from workers.engines.soundfonts import describe, find_soundfont
 
 #: Endings that tell a format.
@@ -70,7 +70,7 @@ def wanted_plugin(asked: Mapping[str, Any]) -> PatchFile:
     """
     found = find_one(str(asked["plugin"]))
     settings = PluginSettings(
-        plugin=found.plugin, format=found.format, leaves="instance", tail_s=asked["tail_s"], **asked["settings"]
+        plugin=_portable(found), format=found.format, leaves="instance", tail_s=asked["tail_s"], **asked["settings"]
     )
     return PatchFile(
         name=asked["name"],
@@ -80,6 +80,18 @@ def wanted_plugin(asked: Mapping[str, Any]) -> PatchFile:
         programs=asked["programs"],
         licence=found.licence,
     )
+
+
+def _portable(found: PluginFile) -> str:
+    """Return a plug-in's URI, its file's name where that is enough to find it, else its path."""
+    if found.format == "lv2":
+        return found.plugin
+    word = Path(found.plugin).name
+    try:
+        by_name = find_plugin(PluginSettings(plugin=word, format=found.format))
+    except AssetError:
+        return found.plugin
+    return word if Path(by_name.path) == Path(found.plugin).resolve() else found.plugin
 
 
 def find_one(word: str) -> PluginFile:
@@ -107,8 +119,6 @@ def find_one(word: str) -> PluginFile:
 
 
 def _by_path(path: Path, format_: Format) -> PluginFile:
-    from workers.engines.plugins import find_plugin
-
     asset = find_plugin(PluginSettings(plugin=str(path), format=format_))
     return locate_plugin(asset, PluginSettings(plugin=str(path), format=format_))._replace(plugin=str(path))
 

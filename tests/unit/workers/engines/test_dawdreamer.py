@@ -42,10 +42,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinySine:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[FarEngine]:
+def fars() -> Iterator[Fars]:
     fars = Fars()
-    yield fars.engine("dawdreamer")
+    yield fars
     fars.close()
+
+
+@pytest.fixture
+def engine(fars: Fars) -> FarEngine:
+    return fars.engine("dawdreamer")
 
 
 def patch_of(engine: FarEngine, plugin: Path | str, asset: AssetRef | None = None, **changes: Any) -> Patch:
@@ -184,12 +189,14 @@ def test_another_version_of_a_plug_in_is_refused(tiny: TinySine, engine: FarEngi
 
 def test_what_cannot_be_loaded_is_told_with_the_reason(tiny: TinySine, engine: FarEngine, tmp_path: Path) -> None:
     cut = tmp_path / "Cut.so"
-    cut.write_bytes(tiny.vst2.read_bytes()[:8192])
-    with pytest.raises(AssetError, match=r"Cut.* cannot be loaded: .*file too short"):
+    cut.write_bytes(tiny.vst2.read_bytes()[:200])
+    with pytest.raises(AssetError, match=r"Cut.* cannot be loaded: .*(file too short|cannot read file data)"):
         play(engine, patch_of(engine, cut))
 
 
-@pytest.mark.parametrize(("name", "content"), [("none.fxb", b"CcnK"), ("of-another.vstpreset", b"VST3"), ("x.txt", b"")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("none.fxb", b"CcnK"), ("of-another.vstpreset", b"VST3"), ("x.txt", b"")]
+)
 def test_a_preset_that_is_none_is_refused(
     tiny: TinySine, engine: FarEngine, tmp_path: Path, name: str, content: bytes
 ) -> None:
