@@ -64,6 +64,13 @@ class NoNotesError(MidiError):
     reason = "no_notes"
 
 
+class RefusedError(FarmError):
+    """A song that could not be composed well enough, however often it was tried."""
+
+    exit_code = 3
+    reason = "low_score"
+
+
 class MidiNotFoundError(MidiError):
     """A MIDI file that is not where the source named it."""
 

@@ -11,6 +11,7 @@ from schemas.band import Band
 from schemas.base import FarmModel, content_hash
 from schemas.compose import ComposePlan
 from schemas.convert import AudioForm
+from schemas.effects import Effect
 from schemas.instruments import InstrumentMap, InstrumentPlan
 from schemas.licences import LicencePlan
 from schemas.patch import FluidSettings
@@ -28,11 +29,16 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "instruments",
     "instruments.balance",
     "instruments.tries",
+    "filters.min_notes_per_s",
+    "filters.max_notes_per_s",
+    "filters.max_rest_s",
+    "filters.tempo_bpm",
     "mix.made_of",
     "mix.gate_lufs",
     "mix.preset",
     "mix.roles",
     "mix.others",
+    "mix.room",
     "output.submixes",
     "output.parts",
     "compose",
@@ -53,6 +59,16 @@ class Filters(FarmModel):
     max_parts: Annotated[int, Field(ge=1, le=999)] = 64
     #: Songs with fewer notes are rejected as `too_few_notes`.
     min_notes: Annotated[int, Field(ge=1)] = 1
+    #: Songs with fewer notes per second, over all parts and from first to last, are rejected as `too_sparse`.
+    min_notes_per_s: Annotated[float, Field(ge=0)] = 0.0
+    #: Songs with more notes per second are rejected as `too_dense`.
+    max_notes_per_s: Annotated[float, Field(gt=0)] | None = None
+    #: Songs in which no part plays for longer than this, seconds, are rejected as `long_rest`; the time before the first
+    #: note counts.
+    max_rest_s: Annotated[float, Field(gt=0)] | None = None
+    #: Slowest and fastest tempo that a song may have anywhere, quarter notes per minute; others are rejected as `odd_tempo`.
+    #: Files whose time is not counted in beats have no tempo, and pass.
+    tempo_bpm: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
     #: The band that a song must have: classes, each at least once (Slakh's band definition); the name of a band of the
     #: farm, such as `rock_band`; the path of a band file, relative to the plan; or a band written out.
     band: list[str] | Band | str = []
@@ -63,6 +79,10 @@ class Filters(FarmModel):
             raise ValueError("min_duration_s must be below max_duration_s")
         if self.min_parts > self.max_parts:
             raise ValueError("min_parts must not exceed max_parts")
+        if self.max_notes_per_s is not None and self.min_notes_per_s > self.max_notes_per_s:
+            raise ValueError("min_notes_per_s must not exceed max_notes_per_s")
+        if self.tempo_bpm is not None and self.tempo_bpm[0] > self.tempo_bpm[1]:
+            raise ValueError("tempo_bpm: the slowest tempo must not exceed the fastest")
         return self
 
 
@@ -78,9 +98,9 @@ class DuplicatePlan(FarmModel):
 
 
 class EnginePlan(FarmModel):
-    """The engine that plays every stem and the soundfont it loads."""
+    """The engine of soundfonts, which plays every stem whose instrument map names no other, and the soundfont it loads."""
 
-    #: Engine that renders the stems.
+    #: Engine that renders these stems.
     name: Literal["fluidsynth"] = "fluidsynth"
     #: Path of a soundfont; left out, the system's FluidR3_GM or MuseScore_General, else the packaged TimGM6mb.
     soundfont: str | None = None
@@ -108,6 +128,9 @@ class MixPlan(FarmModel):
     #: Rules for gain and pan: `[{match: {inst_class: Bass}, gain_db: -2, pan: {uniform: [-0.3, 0.3]}}, ...]`; the first that
     #: fits a stem counts. See the guide to mixes.
     roles: list[MixRole] = []
+    #: Effects that every stem goes through after those of its role, all in the same way: a room. What is linear (reverb,
+    #: equaliser, delay, chorus) sounds as if the whole mix went through it, and the stems still sum to the mix.
+    room: list[Effect] = []
     #: Other mixes of every song: `[{name: wide, preset: wide}, ...]`, each with `roles` or `preset`, and `stem_lufs`,
     #: `ceiling_db` and `stems` where they are to differ. Each is published as `mixes/NAME/mix.flac`.
     others: list[OtherMixPlan] = []
@@ -122,6 +145,12 @@ class MixPlan(FarmModel):
     def _read_and_distinct(self) -> MixPlan:
         if self.preset is not None or any(other.preset is not None for other in self.others):
             raise ValueError("the preset was never read: read the plan with `farm.planning.plans`")
+        if any(role.effects for other in self.others for role in other.roles):
+            raise ValueError(
+                "effects belong to the roles of the song's own mix: other mixes are made of the same stems"
+            )
+        if self.made_of == "song" and self.room:
+            raise ValueError("made_of: song makes the mix of the whole file, which goes through no room")
         if self.made_of == "song" and self.roles:
             raise ValueError(
                 "made_of: song makes the mix of the whole file, where stems have no roles; give roles to one of `others`"
@@ -131,6 +160,11 @@ class MixPlan(FarmModel):
         if again:
             raise ValueError(f"two of the other mixes are called {', '.join(again)}")
         return self
+
+    @property
+    def every_effect(self) -> list[Effect]:
+        """The effects of all roles, and of the room."""
+        return [*(effect for role in self.roles for effect in role.effects), *self.room]
 
     @property
     def every_role(self) -> list[MixRole]:
@@ -400,7 +434,7 @@ class DatasetPlan(FarmModel):
             },
         )
         if isinstance(self.instruments.map, InstrumentMap):
-            values["instruments"]["map"] = self.instruments.map.portable().model_dump(mode="json")
+            values["instruments"]["map"] = self.instruments.map.hashed
         for key in LATER_KEYS:
             _drop_default(values, type(self), key.split("."))
         return content_hash(values)

@@ -47,6 +47,10 @@ class SongFacts(FarmModel):
     #: Hash of what is played (keys, programs, onsets, lengths), whatever the file's bytes; empty where an older farm
     #: read the file.
     fingerprint: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
+    #: Longest time in which no part plays, before the first note or between notes; 0 where an older farm read the file.
+    longest_rest_s: Annotated[float, Field(ge=0)] = 0.0
+    #: Slowest and fastest tempo, quarter notes per minute; None for time that is not counted in beats, or an older farm.
+    tempo_bpm: tuple[float, float] | None = None
     #: Short sketch of the song's melodic turns, see `farm.planning.duplicates`; empty where there are too few.
     sketch: str = ""
 

@@ -75,6 +75,8 @@ class RecycleCause(StrEnum):
     GROWTH = "growth"  #: its memory had grown since it loaded its patch
     VERDICT = "verdict"  #: what it rendered cannot be right
     RETRY = "retry"  #: a stem that failed before must not meet the engine that others have used
+    SWITCH = "switch"  #: the next stem is for an engine of another class
+    LEAVES = "leaves"  #: its plug-in leaves something behind that only a new process is free of
     CRASH = "crash"
     KILLED = "killed"
     LOAD_TIMEOUT = "load_timeout"
@@ -132,6 +134,8 @@ class EventKind(StrEnum):
     RELEASED = "released"
     LICENCE = "licence"  #: a patch found no free licence and waits
     LIMIT = "limit"  #: a limit was set, changed or dropped
+    UNSERVED = "unserved"  #: stems wait for an engine class that no live slot serves
+    SERVED = "served"  #: a live slot serves the class again
 
 
 class VerdictStatus(StrEnum):
@@ -152,6 +156,10 @@ class RejectReason(StrEnum):
     TOO_FEW_PARTS = "too_few_parts"
     TOO_MANY_PARTS = "too_many_parts"
     TOO_FEW_NOTES = "too_few_notes"
+    TOO_SPARSE = "too_sparse"  #: fewer notes per second than the plan wants
+    TOO_DENSE = "too_dense"  #: more notes per second than the plan wants
+    LONG_REST = "long_rest"  #: nobody plays for longer than the plan allows
+    ODD_TEMPO = "odd_tempo"  #: slower or faster than the plan allows, at some time
     BAND_NOT_MET = "band_not_met"  #: a place of the band that no part takes at all
     BAND_TOO_FEW = "band_too_few"  #: fewer parts than the band wants of a place
     BAND_TOO_MANY = "band_too_many"  #: more parts than the band allows of a place
@@ -167,6 +175,7 @@ class RejectReason(StrEnum):
     OVER_LIMIT = "over_limit"
     OMITTED = "omitted"  #: the plan's split file omits it
     NO_PATCH = "no_patch"  #: the plan's instrument map has no patch for any part of it
+    LOW_SCORE = "low_score"  #: never composed well enough; or published, and moved out by `farm filter`
 
 
 class FailureReason(StrEnum):
@@ -185,6 +194,7 @@ class FailureReason(StrEnum):
     SAME_AUDIO = "same_audio"
     SILENT_NOTES = "silent_notes"  #: some notes have no sample in the patch
     PRESET_SUBSTITUTED = "preset_substituted"  #: the soundfont lacks the bank or kit; its bank 0 or standard kit plays
+    BENDS_IGNORED = "bends_ignored"  #: the patch plays no pitch bends: its notes sound, and are labelled, unbent
     SILENT_BY_MIDI = "silent_by_midi"  #: volume, expression or velocity is zero wherever notes sound
     INAUDIBLE = "inaudible"  #: volume, expression and velocity put every note below what an engine can sound
     # engine

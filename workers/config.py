@@ -21,6 +21,8 @@ class WorkerSettings(BaseSettings):
     heartbeat_s: Annotated[float, Field(gt=0)] = 4.0
     #: Most stems in one batch.
     batch: Annotated[int, Field(ge=1, le=256)] = 16
+    #: Engine classes that a slot serves, with commas between them; left out, all whose packages are installed.
+    engines: str | None = None
     #: Path of libfluidsynth; left out, the one in the pygame-ce wheel, else the system's.
     fluidsynth: str | None = None
     #: Name of this host in the ledger; left out, the system's.
@@ -49,6 +51,11 @@ class WorkerSettings(BaseSettings):
     cache_gb: Annotated[float, Field(gt=0)] = 8.0
     #: Folder of fetched soundfonts and corpora, and of the registry of one's own; left out, `assets` in FARM_HOME.
     assets: Path | None = None
+
+    @property
+    def engine_classes(self) -> tuple[str, ...]:
+        """Engine classes that are named; none where none are."""
+        return tuple(name.strip() for name in (self.engines or "").split(",") if name.strip())
 
     @property
     def host_name(self) -> str:

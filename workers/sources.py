@@ -28,3 +28,8 @@ def song_bytes(plan: DatasetPlan, root: str, path: str) -> bytes:
         return (Path(root) / path).read_bytes()
     except OSError as error:
         raise MidiError(f"cannot read {path} any more: {error.strerror}") from error
+
+
+def song_genre(plan: DatasetPlan, path: str) -> str:
+    """Return the name of the genre that a composed song was written from; nothing for a file."""
+    return "" if plan.compose is None else composed(plan, number_of(path)).genre.name

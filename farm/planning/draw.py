@@ -7,12 +7,15 @@ from typing import Final
 
 from farm.ledger.drawn import DrawnStem, PlayedStem
 from farm.planning.balance import patch_in_turn
+from farm.planning.pools import drawn_from
 from schemas.base import draw
+from schemas.choices import choices_of, is_drawn, pool_of
 from schemas.errors import LedgerError
 from schemas.instruments import InstrumentGroup, InstrumentPlan, PatchChoice
 from schemas.job import RenderJob
 from schemas.patch import DRUM_BANK, AssetRef, EngineFacts, Patch
 from schemas.plan import DatasetPlan
+from schemas.pools import SoundfontChoice
 from schemas.replaced import Spent
 from schemas.song import Part, SplitResult
 from schemas.states import FailureReason
@@ -24,6 +27,9 @@ _REFERENCE_RATE_HZ: Final = 44100
 #: ledger corrects them by what it measures.
 _SECOND_S: Final = 1 / 4000
 _NOTE_S: Final = 1e-3
+#: The same of engines whose instruments compute their sound sample by sample, by engine class: seconds for a second of audio,
+#: rough means over the demo songs on the farm's own patches (0.002 to 0.05 s in Faust, 0.01 to 0.02 s for MDA's plug-ins).
+_STEADY_S: Final = {"dawdreamer": 1 / 60, "faust": 1 / 60}
 
 #: What makes parts of a song share a patch: the program, of drums the kit, and where the plan says so the part itself.
 _Sharing = tuple[int, int, str]
@@ -38,28 +44,27 @@ def draw_stems(
 ) -> list[DrawnStem]:
     """Give every part of a song its patch and render job, in the order of parts.
 
-    Without an instrument map the patch is the plan's engine and soundfont at the part's own bank and program. With one
+    A layer of a composed song that has a pool of soundfonts is played by one of them, see `farm.planning.pools`. Without an
+    instrument map the patch of every other part is the plan's engine and soundfont at the part's own bank and program. With one
     it is drawn by hash of (seed, song, program) among those of its group that have its keys; a part for which there is
     none gets no stem. Where the plan balances patches, `places` (see `SongSpec.places`) says whose turn it is, and
     the hash only where that patch does not have the keys.
 
     Raises:
-        LedgerError: a soundfont of the map was never probed.
+        LedgerError: a soundfont or patch file of the map was never probed.
     """
-    patches = (
-        _own_patches(plan, facts, split)
-        if plan.instruments.loaded is None
-        else drawn(plan, facts, split, song_hash, places)
-    )
+    patches = _own_patches(plan, facts, split) | drawn(plan, facts, split, song_hash, places)
     return [
-        DrawnStem(part, _job(plan, patches[part.name], part), expected_s(part, plan.output.rate_hz))
+        DrawnStem(part, _job(plan, patch, part), expected_s(part, plan.output.rate_hz, patch.engine))
         for part in split.parts
-        if part.name in patches
+        if (patch := patches.get(part.name)) is not None
     ]
 
 
 def _own_patches(plan: DatasetPlan, facts: EngineFacts, split: SplitResult) -> dict[str, Patch]:
-    return {part.name: _patch(plan, facts, part, PatchChoice(name="own"), facts.soundfont) for part in split.parts}
+    own = PatchChoice(name="own")
+    parts = [part for part in split.parts if not is_drawn(plan, part, split.genre)]
+    return {part.name: _patch(plan, facts, part, own, facts.soundfont) for part in parts}
 
 
 def drawn(
@@ -69,17 +74,17 @@ def drawn(
     song_hash: str,
     places: Mapping[str, int] | None = None,
 ) -> dict[str, Patch]:
-    """Draw a patch for every part that has one, by the part's name."""
+    """Draw a patch for every part whose patch is drawn and that has one, by the part's name."""
     instruments = plan.instruments
     found: dict[str, Patch] = {}
     turns = dict(places or {})
-    for key, parts in sorted(_sharing(instruments, split).items()):
-        turn = _turn(plan, key[0], turns)
-        together = instruments.choices(key[0], {pitch for part in parts for pitch in part.struck})
+    for key, parts in sorted(_sharing(plan, split).items()):
+        turn = None if pool_of(plan, parts[0], split.genre) is not None else _turn(plan, key[0], turns)
+        together = choices_of(plan, parts[0], split.genre, {pitch for part in parts for pitch in part.struck})
         taken = {patch.name for patch in found.values()} if instruments.distinct_patches else set()
         for part in parts:
             # Parts that no patch can play together are each drawn for alone.
-            choices = together or instruments.choices(key[0], part.struck)
+            choices = together or choices_of(plan, part, split.genre, part.struck)
             free = [c for c in choices if _mapped_patch(plan, facts, part, c).name not in taken] if taken else choices
             choice = next((c for c in free or choices if c.name == turn), None)
             choice = choice or choose(free or choices, plan.seed, song_hash, key)
@@ -116,14 +121,14 @@ def redraw_stems(
     stems = {stem.name: stem for stem in played}
     found = {name: stem.job.patch for name, stem in stems.items()}
     changed: list[DrawnStem] = []
-    for key, parts in sorted(_sharing(plan.instruments, split).items()):
-        together = plan.instruments.choices(key[0], {pitch for part in parts for pitch in part.struck})
+    for key, parts in sorted(_sharing(plan, split).items()):
+        together = choices_of(plan, parts[0], split.genre, {pitch for part in parts for pitch in part.struck})
         mine = [part for part in parts if part.name in stems]
         for unit in [mine] if together else [[part] for part in mine]:
             failed = [stems[part.name] for part in unit if stems[part.name].failed is not None]
             if not failed:
                 continue
-            choices = together or plan.instruments.choices(key[0], unit[0].struck)
+            choices = together or choices_of(plan, unit[0], split.genre, unit[0].struck)
             choice = _another(plan, facts, song_hash, key, [(part, stems[part.name]) for part in unit], choices, found)
             if choice is None:
                 return []
@@ -178,21 +183,30 @@ def _spent(stem: PlayedStem, failed: PlayedStem) -> Spent:
     )
 
 
-def _sharing(instruments: InstrumentPlan, split: SplitResult) -> dict[_Sharing, list[Part]]:
-    """Return the parts of a song by what makes them share a patch."""
+def _sharing(plan: DatasetPlan, split: SplitResult) -> dict[_Sharing, list[Part]]:
+    """Return the parts of a song whose patches are drawn, by what makes them share one."""
     sharing: dict[_Sharing, list[Part]] = {}
     for part in split.parts:
-        sharing.setdefault(_shares(instruments, part), []).append(part)
+        if is_drawn(plan, part, split.genre):
+            sharing.setdefault(_shares(plan, part, split.genre), []).append(part)
     return sharing
 
 
-def _shares(instruments: InstrumentPlan, part: Part) -> _Sharing:
-    alone = "" if instruments.same_program_same_patch else part.name
+def _shares(plan: DatasetPlan, part: Part, genre: str) -> _Sharing:
+    alone = "" if plan.instruments.same_program_same_patch else part.name
+    if pool_of(plan, part, genre) is not None:
+        alone = f"layer {part.track_name}"
     return (part.map_program, part.program if part.is_drum else 0, alone)
 
 
 def choose(choices: Sequence[PatchChoice], seed: int, song_hash: str, key: Sequence[object]) -> PatchChoice | None:
-    """Draw one patch by weight; the order in which a map lists them does not matter. None where there is none."""
+    """Draw one patch by weight; the order in which a map lists them does not matter. None where there is none.
+
+    Of a pool it is drawn so that a change of the pool changes no more than it must.
+    """
+    pool = [choice for choice in choices if isinstance(choice, SoundfontChoice)]
+    if pool:
+        return drawn_from(pool, seed, song_hash, key[2:])
     ordered = sorted(choices, key=lambda choice: choice.name)
     if not ordered:
         return None
@@ -205,13 +219,16 @@ def choose(choices: Sequence[PatchChoice], seed: int, song_hash: str, key: Seque
 
 
 def _mapped_patch(plan: DatasetPlan, facts: EngineFacts, part: Part, choice: PatchChoice) -> Patch:
+    if isinstance(choice, SoundfontChoice):
+        patch = _patch(plan, facts, part, choice, _soundfont(facts, choice))
+        return patch.model_copy(update=_of_the_pool(plan.instruments, part, choice))
     made = plan.instruments.loaded
     group = None if made is None else made.group_of(part.map_program)
     if group is None:
         raise LedgerError(
             f"{part.name} has no group in the map", hint="The ledger was changed from outside: restore it"
         )
-    patch = _patch(plan, facts, part, choice, _soundfont(facts, choice))
+    patch = _found(facts, choice) or _patch(plan, facts, part, choice, _soundfont(facts, choice))
     return patch.model_copy(update=_of_the_map(plan.instruments, group, choice))
 
 
@@ -222,6 +239,29 @@ def _of_the_map(instruments: InstrumentPlan, group: InstrumentGroup, choice: Pat
         "octave_offset": choice.octave_offset,
         "rules": instruments.rules_of(group, choice),
     }
+
+
+def _found(facts: EngineFacts, choice: PatchChoice) -> Patch | None:
+    """Return what the probe found for the patch file of a choice; None for a preset of a soundfont."""
+    file = choice.file
+    if file is None:
+        return None
+    if file.name not in facts.patches:
+        raise LedgerError(
+            f"the patch file {file.name} of the patch {choice.name} was never probed",
+            hint="Submit the plan again: its workers are asked for it first",
+        )
+    patch = facts.patches[file.name]
+    return patch.model_copy(update={"asset": _licensed(patch.asset, choice)})
+
+
+def _licensed(asset: AssetRef, choice: PatchChoice) -> AssetRef:
+    return asset if choice.licence is None else asset.model_copy(update={"licence": choice.licence})
+
+
+def _of_the_pool(instruments: InstrumentPlan, part: Part, choice: SoundfontChoice) -> dict[str, object]:
+    rules = choice.rules if instruments.rules and choice.rules is not None and choice.rules.changes else None
+    return {"group": part.track_name, "choice": choice.name, "octave_offset": choice.octave_offset, "rules": rules}
 
 
 def _soundfont(facts: EngineFacts, choice: PatchChoice) -> AssetRef:
@@ -235,7 +275,7 @@ def _soundfont(facts: EngineFacts, choice: PatchChoice) -> AssetRef:
             f"the soundfont {choice.soundfont} of the patch {choice.name} was never probed",
             hint="Submit the plan again: its workers are asked for it first",
         )
-    return font if choice.licence is None else font.model_copy(update={"licence": choice.licence})
+    return _licensed(font, choice)
 
 
 def _patch(plan: DatasetPlan, facts: EngineFacts, part: Part, choice: PatchChoice, asset: AssetRef) -> Patch:
@@ -262,6 +302,8 @@ def _job(plan: DatasetPlan, patch: Patch, part: Part) -> RenderJob:
     )
 
 
-def expected_s(part: Part, rate_hz: int) -> float:
-    """Return the seconds that a part's render is expected to take on one core."""
-    return (part.end_s * _SECOND_S + part.notes * _NOTE_S) * rate_hz / _REFERENCE_RATE_HZ
+def expected_s(part: Part, rate_hz: int, engine: str = "fluidsynth") -> float:
+    """Return the seconds that a part's render is expected to take on one core of an engine class."""
+    steady_s = _STEADY_S.get(engine)
+    base_s = part.end_s * _SECOND_S + part.notes * _NOTE_S if steady_s is None else part.end_s * steady_s
+    return base_s * rate_hz / _REFERENCE_RATE_HZ

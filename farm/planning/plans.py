@@ -12,6 +12,7 @@ from typing import Any, Final, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from farm.planning.bands import with_band
+from farm.planning.effects import with_effects
 from farm.planning.genres import with_genres
 from farm.planning.instruments import inlined
 from farm.planning.mixes import with_mixes
@@ -67,7 +68,8 @@ def build_plan(
     """
     merged = inlined(_merge(values, overrides or {}), folder, where=where)
     merged = with_genres(merged, folder, where=where)
-    merged = with_mixes(with_recipes(with_band(merged, folder, where=where), folder), folder)
+    merged = with_recipes(with_band(merged, folder, where=where), folder)
+    merged = with_effects(with_mixes(merged, folder), folder)
     try:
         return DatasetPlan.model_validate(merged)
     except ValidationError as error:

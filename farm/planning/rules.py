@@ -68,3 +68,23 @@ class Rules:
             yield RejectReason.TOO_MANY_PARTS, f"{counted(parts, 'part')}, at most {filters.max_parts} are wanted"
         if song.notes < filters.min_notes:
             yield RejectReason.TOO_FEW_NOTES, f"{counted(song.notes, 'note')}, at least {filters.min_notes} are wanted"
+        yield from self._pace(song)
+
+    def _pace(self, song: SongFacts) -> Iterator[Broken]:
+        """Yield what is wrong with density, rests and tempo: signs of files that are no music, or no whole song."""
+        filters = self._filters
+        density = song.notes / song.duration_s if song.duration_s > 0 else 0.0
+        if density < filters.min_notes_per_s:
+            yield RejectReason.TOO_SPARSE, f"{density:.2f} notes/s, at least {filters.min_notes_per_s:g} are wanted"
+        if filters.max_notes_per_s is not None and density > filters.max_notes_per_s:
+            yield RejectReason.TOO_DENSE, f"{density:.2f} notes/s, at most {filters.max_notes_per_s:g} are wanted"
+        if filters.max_rest_s is not None and song.longest_rest_s > filters.max_rest_s:
+            yield (
+                RejectReason.LONG_REST,
+                f"nobody plays for {song.longest_rest_s:.1f} s, at most {filters.max_rest_s:g} s are wanted",
+            )
+        if filters.tempo_bpm is not None and song.tempo_bpm is not None:
+            (low, high), (slowest, fastest) = filters.tempo_bpm, song.tempo_bpm
+            if slowest < low or fastest > high:
+                found = f"{slowest:.1f}" if slowest == fastest else f"{slowest:.1f} to {fastest:.1f}"
+                yield RejectReason.ODD_TEMPO, f"{found} beats a minute, {low:g} to {high:g} are wanted"

@@ -18,7 +18,6 @@ from schemas.plan import DatasetPlan
 from schemas.splits import OMITTED, ORIGINAL, SplitFile, slakh_original
 from schemas.states import RejectReason
 
-
 #: From seed, ratios and the size of every cluster to the split of each.
 Share = Callable[[int, Mapping[str, float], Mapping[str, int]], dict[str, str]]
 

@@ -17,6 +17,7 @@ _BANDS: Final = 96
 #: A rise is counted over so many hops, and two onsets lie so far apart at least.
 _LAG: Final = 4
 _APART_S: Final = 0.03
+FLOOR = 1e-2
 
 
 def onsets(audio: Audio, rate_hz: int = 44100, *, window: int = _WINDOW, least: float = 0.06) -> NDArray[np.float64]:
@@ -32,7 +33,7 @@ def onsets(audio: Audio, rate_hz: int = 44100, *, window: int = _WINDOW, least: 
     """
     mono = np.pad(audio.mean(axis=1), (window, window))
     bands = _bands(mono, rate_hz, window)
-    level = np.log10(1e-5 + bands / (bands.max(axis=0) + 1e-4 * bands.max()))
+    level = np.log10(FLOOR + bands / (bands.max(axis=0) + 1e-4 * bands.max()))
     rise = np.maximum(level[_LAG:] - np.maximum.reduce([level[:-_LAG], level[1 : 1 - _LAG]]), 0.0)
     novelty = rise.mean(axis=1)
     novelty = np.convolve(novelty, np.hanning(7) / np.hanning(7).sum(), mode="same")

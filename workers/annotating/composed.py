@@ -75,4 +75,7 @@ def composed_labels(song: Composed, parts: Sequence[Part], *, number: int, durat
             )
             for layer in score.layers
         ],
+        attempt=song.attempt,
+        symbolic=song.check,
+        rejected=song.rejected,
     )

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from schemas.compose import ComposePlan
-from schemas.errors import PlanError
+from schemas.errors import PlanError, RefusedError
 from schemas.genre import Genre
 from schemas.plan import DatasetPlan
+from schemas.quality import Flaw, Rejection, SymbolicScore
 from schemas.score import Score
 from workers.composing.base import Brief
 from workers.composing.draws import Draws
 from workers.composing.genre import GenreComposer
 from workers.composing.smf import to_midi
+from workers.composing.theory import parse_key
+from workers.scoring.symbolic import check_score
 
 #: Songs that are kept, by plan and number: scan, split and annotation of one often come soon after one another.
 _kept: Final[dict[tuple[str, int], Composed]] = {}
@@ -25,6 +28,13 @@ class Composed(NamedTuple):
     midi: bytes
     score: Score
     genre: Genre  #: that it was written from
+    check: SymbolicScore
+    rejected: list[Rejection]  #: tries before this one
+
+    @property
+    def attempt(self) -> int:
+        """Number of the try that it is; 0 is the first."""
+        return len(self.rejected)
 
 
 def composed(plan: DatasetPlan, number: int) -> Composed:
@@ -32,6 +42,7 @@ def composed(plan: DatasetPlan, number: int) -> Composed:
 
     Raises:
         PlanError: the plan composes nothing, its genres were never read, or what it asks cannot be written.
+        RefusedError: every try had a flaw, or a lower score than the plan asks for.
     """
     key = (plan.plan_hash, number)
     if key not in _kept:
@@ -46,10 +57,24 @@ def _compose(plan: DatasetPlan, number: int) -> Composed:
     asked = plan.compose
     if asked is None:
         raise PlanError("the plan composes nothing", hint="Give it `compose: {genres: [jazz], count: 10}`")
-    draws = Draws(plan.seed, number)
-    genre = _genre(asked, draws)
-    score = GenreComposer().compose(Brief(number, genre, asked), draws)
-    return Composed(to_midi(score), score, genre)
+    genre = _genre(asked, Draws(plan.seed, number))
+    rejected: list[Rejection] = []
+    for attempt in range(asked.tries):
+        score = GenreComposer().compose(Brief(number, genre, asked), Draws(plan.seed, number, attempt))
+        check = check_score(score, parse_key(score.key).scale)
+        flaws = check.flaws or [Flaw.LOW_SCORE] * (check.score < asked.min_score)
+        if not flaws:
+            return Composed(to_midi(score), score, genre, check, rejected)
+        rejected.append(Rejection(attempt=attempt, flaws=flaws, score=check.score))
+    raise _refused(number, asked, rejected)
+
+
+def _refused(number: int, asked: ComposePlan, rejected: list[Rejection]) -> RefusedError:
+    tries = "; ".join(f"{', '.join(item.flaws)} ({item.score:.2f})" for item in rejected)
+    return RefusedError(
+        f"song {number} was composed {asked.tries} times and never well enough: {tries}",
+        hint=f"Lower compose.min_score ({asked.min_score:g}), or raise compose.tries",
+    )
 
 
 def _genre(asked: ComposePlan, draws: Draws) -> Genre:

@@ -46,27 +46,27 @@ def _sine(rate_hz: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return wave
 
 
-def _silence(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _silence(_song: Audio, rate_hz: int, _rng: np.random.Generator) -> Audio:
     return _stereo(np.zeros(len(_time(rate_hz))))
 
 
-def _white_noise(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _white_noise(_song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
     return _stereo(rng.uniform(0.1, 0.5) * rng.standard_normal(len(_time(rate_hz))))
 
 
-def _clipped_sine(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _clipped_sine(_song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
     return _stereo(np.clip(rng.uniform(5, 10) * _sine(rate_hz, rng), -0.1, 0.1))
 
 
-def _clipped_square(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _clipped_square(_song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
     return _stereo(np.clip(2.0 * np.sign(_sine(rate_hz, rng)), -1.0, 1.0))
 
 
-def _offset(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _offset(_song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
     return _stereo(rng.uniform(0.2, 0.5) + 0.05 * _sine(rate_hz, rng))
 
 
-def _monotone(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _monotone(_song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
     return _stereo(rng.uniform(0.1, 0.8) * _sine(rate_hz, rng))
 
 
@@ -77,12 +77,12 @@ def _silence_gaps(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
     return (song * keep[:, None]).astype(np.float32)
 
 
-def _noise_overlay(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _noise_overlay(song: Audio, _rate_hz: int, rng: np.random.Generator) -> Audio:
     rms = float(np.sqrt(np.mean(song.astype(np.float64) ** 2)))
     return (song + _NOISE * rms * rng.standard_normal(song.shape)).astype(np.float32)
 
 
-def _tempo_warp(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _tempo_warp(song: Audio, rate_hz: int, _rng: np.random.Generator) -> Audio:
     """The song at four times its speed, and two octaves higher."""
     fast: Audio = soxr.resample(song, _SPEED * rate_hz, rate_hz).astype(np.float32)
     return fast
@@ -101,7 +101,7 @@ def _pitch_scramble(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audi
     return out
 
 
-def _time_reverse(song: Audio, rate_hz: int, rng: np.random.Generator) -> Audio:
+def _time_reverse(song: Audio, _rate_hz: int, _rng: np.random.Generator) -> Audio:
     return np.ascontiguousarray(song[::-1])
 
 

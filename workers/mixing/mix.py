@@ -164,7 +164,7 @@ def _record(
     stem: StemInput, loudness_lufs: float | None, gain_db: float, output: OutputPlan, paths: TrackPaths, frames: int
 ) -> StemRecord:
     place, sides = stem.place, stem.place.sides
-    regions = None
+    regions = stem.measured.active_regions if stem.effects else None
     if sides is not None:  # what sounds on the side that it was moved away from, may be heard no more
         hop_peaks = np.max(sides.hop_peaks * np.array(place.balance, np.float32)[:, None], axis=0)
         regions = active_regions(hop_peaks, frames=stem.reader.frames, rate_hz=output.rate_hz)
@@ -179,5 +179,6 @@ def _record(
         role_gain_db=place.gain_db,
         pan=place.pan,
         balance=None if sides is None else place.balance,
+        effects=list(stem.effects),
         active_regions=regions,
     )

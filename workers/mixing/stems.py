@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.effects import AppliedEffect
 from schemas.result import StemMeasurement
 from workers.audio.meter import hop_frames, integrated_loudness
 from workers.audio.stemfile import CHUNK_FRAMES, StemReader
@@ -27,6 +28,7 @@ class StemInput(NamedTuple):
     reader: StemReader
     measured: StemMeasurement
     place: Place = CENTRE  #: in the mix that is being made
+    effects: tuple[AppliedEffect, ...] = ()  #: that it went through
 
     def factor(self, gain_db: float) -> Factor:
         """Return what the samples are multiplied with: one number, or one a channel where the stem is panned."""

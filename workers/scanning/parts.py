@@ -49,6 +49,17 @@ def active_seconds(part: Ints, onset_s: Floats, end_s: Floats, parts: int) -> Fl
     return np.asarray(np.bincount(part, gained, minlength=parts), np.float64)
 
 
+def longest_rest(onset_s: Floats, end_s: Floats) -> float:
+    """Return the longest time in which no note sounds, before the first one or between two; milliseconds are exact.
+
+    Args:
+        onset_s, end_s: of each note of all parts, seconds, shape [notes].
+    """
+    order = np.argsort(onset_s, kind="stable")
+    reached = np.concatenate([[0.0], np.maximum.accumulate(end_s[order])])[:-1]
+    return round(float(np.max(onset_s[order] - reached, initial=0.0)), _DECIMALS)
+
+
 def _facts(key: PartKey, notes: int, active_s: float, low: int, high: int) -> PartFacts:
     return PartFacts(
         program=key.program,

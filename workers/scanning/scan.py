@@ -25,7 +25,7 @@ from workers.midi.parts import find_notes
 from workers.midi.smf import MAX_FILE_BYTES, read_midi
 from workers.midi.tempo import TempoMap
 from workers.scanning.likeness import fingerprint, sketch
-from workers.scanning.parts import part_facts
+from workers.scanning.parts import longest_rest, part_facts
 
 #: `SongFacts.parser` where both readers found the same number of notes, and where they did not.
 CONFIRMED: Final = "smf+symusic"
@@ -67,8 +67,16 @@ def scan_song(data: bytes) -> SongFacts:
         parts=part_facts(midi, notes, onset_s, end_s),
         parser=CONFIRMED if _symusic_count(data, midi) == len(notes.onset) else UNCONFIRMED,
         fingerprint=fingerprint(notes, midi, onset_s, end_s),
+        longest_rest_s=longest_rest(onset_s, end_s),
+        tempo_bpm=_tempi(tempo, float(end_s.max())),
         sketch=sketch(notes, midi, tempo),
     )
+
+
+def _tempi(tempo: TempoMap, until_s: float) -> tuple[float, float] | None:
+    """Return the slowest and the fastest tempo before a time; None where time is not counted in beats."""
+    found = [round(change.bpm, 3) for change in tempo.tempo_changes() if change.time_s < until_s]
+    return (min(found), max(found)) if found else None
 
 
 def scan_files(files: Sequence[tuple[int, Path]]) -> list[ScanResult]:

@@ -6,6 +6,7 @@ import zlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -35,7 +36,7 @@ def check_score(score: Score, scale: Sequence[int]) -> SymbolicScore:
     parts = {
         "key": _key(notes),
         "scale": _share(note.key % 12 in set(scale) for note in notes),
-        "steps": _share(abs(one.key - two.key) <= _STEP for one, two in zip(notes, notes[1:], strict=False)),
+        "steps": _share(abs(one.key - two.key) <= _STEP for one, two in pairwise(notes)),
         "variety": _variety(notes),
         "texture": _texture(notes),
         "chords": _on_chords(notes, score),

@@ -11,6 +11,7 @@ from schemas.states import FailureReason
 from schemas.submix import SubmixRecipe
 from workers.annotating.song import kind_of, mixing_values_of
 from workers.config import WorkerSettings
+from workers.effects.stems import through_effects
 from workers.mixing.mix import StemInput, mix_song, unrendered
 from workers.mixing.others import orders_of, stands_of
 from workers.mixing.submix import Partition
@@ -41,8 +42,11 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         return
     kinds = {stem.part.name: kind_of(stem.part, stem.job.patch, work.plan) for stem in work.stems}
     with staged(work, task) as folder, ExitStack() as stack:
+        inputs = [_input(store, stem, stack) for stem in work.stems]
+        if work.plan.mix.every_effect:
+            inputs = through_effects(inputs, work.plan, kinds, work.song.song_hash, stack, near=folder)
         result = mix_song(
-            [_input(store, stem, stack) for stem in work.stems],
+            inputs,
             work.plan.mix,
             work.plan.output,
             folder,

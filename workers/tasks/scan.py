@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from farm.ledger import Ledger, TaskRef
+from schemas.errors import RefusedError
 from schemas.plan import DatasetPlan
 from schemas.song import ScanResult
+from schemas.states import RejectReason
 from workers.config import WorkerSettings
 from workers.scanning.scan import scan_files, scan_song
 from workers.sources import song_bytes
@@ -24,4 +26,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
 
 
 def _composed(plan: DatasetPlan, file_id: int, path: str) -> ScanResult:
-    return ScanResult(file_id=file_id, facts=scan_song(song_bytes(plan, "", path)))
+    try:
+        return ScanResult(file_id=file_id, facts=scan_song(song_bytes(plan, "", path)))
+    except RefusedError as error:
+        return ScanResult(file_id=file_id, reason=RejectReason(error.reason), detail=error.message)

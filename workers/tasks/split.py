@@ -6,13 +6,14 @@ import hashlib
 
 from farm.ledger import Ledger, TaskRef
 from schemas.annotation import NO_PATCH
-from schemas.instruments import InstrumentPlan
+from schemas.choices import choices_of, is_drawn
+from schemas.plan import DatasetPlan
 from schemas.song import SplitResult
 from schemas.states import FailureReason
 from workers.config import WorkerSettings
 from workers.midi.split import split_song
 from workers.publishing.recognise import recognise
-from workers.sources import song_bytes
+from workers.sources import song_bytes, song_genre
 from workers.store import open_store
 from workers.tasks.staging import track_folder
 
@@ -34,7 +35,8 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         ledger.fail_task(task, FailureReason.SOURCE_CHANGED, detail, infra=False)
         return
     result, stems = split_song(data)
-    result = warn_of_patches(result, job.plan.instruments)
+    result = result.model_copy(update={"genre": song_genre(job.plan, job.song.source)})
+    result = warn_of_patches(result, job.plan)
     store = open_store(job.store_root, settings)
     store.put_midi(data)
     for midi in stems.values():
@@ -42,9 +44,8 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     ledger.complete_split(task, result)
 
 
-def warn_of_patches(split: SplitResult, instruments: InstrumentPlan) -> SplitResult:
-    """Add a warning for the parts that get no audio, since the plan's instrument map has no patch for them."""
-    if instruments.loaded is None:
-        return split
-    without = sum(not instruments.choices(part.map_program, part.struck) for part in split.parts)
+def warn_of_patches(split: SplitResult, plan: DatasetPlan) -> SplitResult:
+    """Add a warning for the parts that get no audio, since neither the plan's instrument map nor a pool has a patch for them."""
+    drawn = [part for part in split.parts if is_drawn(plan, part, split.genre)]
+    without = sum(not choices_of(plan, part, split.genre, part.struck) for part in drawn)
     return split.model_copy(update={"warnings": {**split.warnings, NO_PATCH: without}}) if without else split

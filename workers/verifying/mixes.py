@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from schemas.annotation import SongAnnotation, StemAnnotation
 from schemas.convert import MixOrigin
 from schemas.dataset import ANNOTATION
-from schemas.roles import OWN_MIX, MixedStem, MixRole, OtherMix, Stand, StemKind, pan_law, stand_of
+from schemas.roles import OWN_MIX, MixedStem, MixRole, OtherMix, Stand, StemKind, effects_of, pan_law, stand_of
 from schemas.words import counted
 from workers.audio.files import Block
 from workers.verifying.report import Code
@@ -57,6 +57,7 @@ def check_roles(track: TrackCheck, song: SongAnnotation) -> None:
     for stem in song.stems:
         if stem.is_played and track.plan.output.is_rendered:
             _check_stand(track, song, stem, stem, plan.roles, OWN_MIX)
+            _check_effects(track, song, stem)
     wanted, found = [other.name for other in plan.others], [mix.name for mix in song.mixes]
     if wanted != found:
         message = f"the other mixes are {', '.join(found) or 'none'}, and the plan wants {', '.join(wanted) or 'none'}"
@@ -97,6 +98,22 @@ def _check_stand(
         track.add(ANNOTATION, Code.ROLE_WRONG, message)
     elif not _is_balance(said.balance, said.pan):
         track.add(ANNOTATION, Code.ROLE_WRONG, f"{stem.name}: {said.balance} is no balance for a pan of {said.pan:g}")
+
+
+def _check_effects(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -> None:
+    """The effects are those of the first role that fits and of the room, with what is drawn for them."""
+    mix, source = track.plan.mix, song.provenance
+    kind = StemKind(stem.inst_class, stem.group, stem.program, stem.is_drum)
+    chain = effects_of(
+        mix.roles, mix.room, kind, seed=source.seed, song_hash=source.song_sha256, stem=stem.name
+    )  # fmt: skip
+    wanted = [] if stem.loudness_lufs is None else [chosen.applied for chosen in chain]
+    if stem.effects != wanted:
+        said, plan = ([effect.effect for effect in effects] for effects in (stem.effects, wanted))
+        message = (
+            f"{stem.name}: went through {said or 'nothing'}, and the plan says {plan or 'nothing'}, or in another way"
+        )
+        track.add(ANNOTATION, Code.ROLE_WRONG, message)
 
 
 def _is_balance(balance: tuple[float, float] | None, pan: float) -> bool:

@@ -6,8 +6,11 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.annotation import StemAnnotation
 from schemas.convert import AudioForm
 from schemas.dataset import TrackRecord
+from schemas.instruments import PatchChoice
+from schemas.patch import SoundSettings
 from schemas.plan import DatasetPlan
 from workers.verifying.report import Code, Finding
 
@@ -29,6 +32,19 @@ class TrackCheck:
     def has(self, file: str) -> bool:
         """Whether the manifest lists the file and it is there."""
         return any(known.path == file for known in self.record.files) and (self.folder / file).is_file()
+
+    def choice_of(self, stem: StemAnnotation) -> PatchChoice | None:
+        """Return the choice of the plan's instrument map that a stem says it was played by; None where it has none."""
+        instruments = self.plan.instruments.loaded
+        groups = [] if instruments is None else instruments.groups
+        patches = (patch for group in groups if group.name == stem.group for patch in group.patches)
+        return next((patch for patch in patches if patch.name == stem.choice), None)
+
+    def sound_of(self, stem: StemAnnotation) -> SoundSettings | None:
+        """Return what the map's patch file says of the instrument of a stem; None for a preset of a soundfont."""
+        choice = self.choice_of(stem)
+        file = None if choice is None else choice.file
+        return None if file is None else file.settings
 
 
 def check_files(track: TrackCheck) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from farm.planning.plans import build_plan
 from farm.planning.select import select_songs
+from schemas.errors import PlanError
 from schemas.song import PartFacts, SongFacts
 from schemas.states import RejectReason as R
 from tests.support.ledgers import song_facts
@@ -78,3 +79,55 @@ def test_several_drum_parts_are_rejected_where_drums_are_not_separated() -> None
     )  # fmt: skip
     assert _fate(_song(*drums)) is None
     assert _fate(_song(drums[0]), **{"instruments.separate_drums": False}) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "filters", "fate"),
+    [
+        ({"notes": 100, "duration_s": 50.0}, {}, None),
+        ({"notes": 100, "duration_s": 50.0}, {"filters.min_notes_per_s": 2.0}, None),
+        (
+            {"notes": 99, "duration_s": 50.0},
+            {"filters.min_notes_per_s": 2.0},
+            (R.TOO_SPARSE, "1.98 notes/s, at least 2 are wanted"),
+        ),
+        ({"notes": 100, "duration_s": 50.0}, {"filters.max_notes_per_s": 2.0}, None),
+        (
+            {"notes": 101, "duration_s": 50.0},
+            {"filters.max_notes_per_s": 2.0},
+            (R.TOO_DENSE, "2.02 notes/s, at most 2 are wanted"),
+        ),
+        ({"longest_rest_s": 10.0}, {"filters.max_rest_s": 10.0}, None),
+        (
+            {"longest_rest_s": 10.1},
+            {"filters.max_rest_s": 10.0},
+            (R.LONG_REST, "nobody plays for 10.1 s, at most 10 s are wanted"),
+        ),
+        ({"tempo_bpm": (60.0, 240.0)}, {"filters.tempo_bpm": [60, 240]}, None),
+        ({"tempo_bpm": None}, {"filters.tempo_bpm": [60, 240]}, None),
+        (
+            {"tempo_bpm": (59.9, 100.0)},
+            {"filters.tempo_bpm": [60, 240]},
+            (R.ODD_TEMPO, "59.9 to 100.0 beats a minute, 60 to 240 are wanted"),
+        ),
+        (
+            {"tempo_bpm": (241.0, 241.0)},
+            {"filters.tempo_bpm": [60, 240]},
+            (R.ODD_TEMPO, "241.0 beats a minute, 60 to 240 are wanted"),
+        ),
+    ],
+)
+def test_density_rests_and_tempo(facts: dict[str, Any], filters: dict[str, Any], fate: tuple[R, str] | None) -> None:
+    assert _fate(song_facts("song").model_copy(update=facts), **filters) == fate
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"filters.min_notes_per_s": 3, "filters.max_notes_per_s": 2},
+        {"filters.tempo_bpm": [200, 100]},
+    ],
+)
+def test_limits_the_wrong_way_round_are_refused(filters: dict[str, Any]) -> None:
+    with pytest.raises(PlanError, match="must not exceed"):
+        build_plan({"source": "midi"}, filters)

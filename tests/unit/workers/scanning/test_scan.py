@@ -40,6 +40,22 @@ def test_facts_say_what_the_file_is(tmp_path: Path) -> None:
     assert facts.classes == ["Bass", "Drums"]
 
 
+def test_rests_and_tempi_are_those_of_all_parts_together(tmp_path: Path) -> None:
+    """480 ticks are a quarter: two parts that rest together from 1 to 3 s, and tempi of 60 and, from 4 s on, 120."""
+    data = smf.song(
+        [smf.tempo(0, 60), smf.tempo(480 * 4, 120), smf.tempo(480 * 100, 30)],
+        [smf.program(0, 33, 1), *smf.note(0, 480, 40, channel=1), *smf.note(480 * 3, 960, 41, channel=1)],
+        [smf.program(0, 8, 2), *smf.note(240, 120, 60, channel=2)],
+    )
+    facts = scan_file(_write(tmp_path, data))
+    assert (facts.longest_rest_s, facts.tempo_bpm) == (2.0, (60.0, 120.0))
+
+
+def test_the_time_before_the_first_note_is_a_rest(tmp_path: Path) -> None:
+    facts = scan_file(_write(tmp_path, smf.song([smf.tempo(0, 60)], [*smf.note(480 * 5, 480, 60)])))
+    assert facts.longest_rest_s == 5.0
+
+
 def test_facts_of_real_songs_are_those_of_their_split() -> None:
     for path in corpus.songs():
         facts, (result, _) = scan_file(path), split_song(path.read_bytes())
