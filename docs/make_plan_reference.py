@@ -9,7 +9,7 @@ import ast
 import inspect
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -20,7 +20,8 @@ HEAD = """# The plan
 
 <!-- Written by docs/make_plan_reference.py; change the comments in schemas/plan.py and run it. -->
 
-A plan is a YAML file that says what dataset to make. Every key but `source` has a default, so this is a whole plan:
+A plan is a YAML file that says what dataset to make. Every key but `source`, or `compose` in its place, has a default, so this
+is a whole plan:
 
 ```yaml
 source: ../midi        # a folder, one file, or a text list of paths; relative to the plan
@@ -87,10 +88,20 @@ def sections(model: type[BaseModel], prefix: str) -> list[tuple[str, type[BaseMo
     """Return the nested parts of a plan by their dotted names, depth first."""
     found = []
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
+        kind = _section(field.annotation)
+        if kind is not None:
             found += [(prefix + name, kind), *sections(kind, f"{prefix}{name}.")]
     return found
+
+
+def _section(kind: Any) -> type[BaseModel] | None:
+    """Return the model that a field holds; where it may hold nothing too, a model that explains all of its fields."""
+    inner = [part for part in get_args(kind) if part is not type(None)]
+    is_optional = len(inner) == 1 and type(None) in get_args(kind)
+    found = inner[0] if is_optional else kind
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        return None
+    return None if is_optional and not all(comments(found).get(name) for name in found.model_fields) else found
 
 
 def rows(model: type[BaseModel], prefix: str) -> list[Row]:

@@ -33,7 +33,7 @@ FREE_GB: Final = 5.0
 OPEN_FILES: Final = 1024
 _PROBE_S: Final = 60.0
 #: Engine classes that come with an extra; without it a host serves the others.
-_WITH_EXTRA: Final = ("faust", "dawdreamer")
+_WITH_EXTRA: Final = ("faust", "dawdreamer", "sampler")
 #: What a process of the data plane is asked; by name, since this plane never imports that one.
 _FLAC_VERSION: Final = "from workers.audio.flac import library_version; print(library_version())"
 _CONNECT_S: Final = 3.0

@@ -13,11 +13,13 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from schemas.base import FarmModel
 from schemas.convert import Conversion
 from schemas.effects import AppliedEffect
+from schemas.limiter import Limiter
 from schemas.patch import PatchUse
 from schemas.quality import AudioScore, Rejection, SongQuality, StemQuality, SymbolicScore
 from schemas.replaced import Replaced
 from schemas.roles import OtherMix
 from schemas.rules import MidiRules
+from schemas.samples import StemSample
 from schemas.submix import Submix
 from schemas.whole import WholeMix
 
@@ -93,7 +95,9 @@ class StemAnnotation(FarmModel):
     plugin_sha256: str = ""  #: of its binary, or of the source
     #: Level of the difference between two renders of it, dB relative to the loudest sample; None where they are the same.
     repeat_db: float | None = None
-    licence: str = ""  #: of the patch, or of its soundfont or plug-in
+    licence: str = ""  #: of the patch, or of its soundfont, plug-in or recording
+    #: The recording that it is, of a composed song; the key is only there where it is one.
+    sample: StemSample | None = None
     #: Patches that it was to be played by before and that failed, in order; the key is only there where there are any.
     replaces: list[Replaced] = []
     silent: bool  #: excluded from the loudness match since it has no loudness to match
@@ -128,6 +132,8 @@ class StemAnnotation(FarmModel):
             del values["replaces"]
         if not self.effects:
             del values["effects"]
+        if self.sample is None:
+            del values["sample"]
         if self.quality is None:
             del values["quality"]
         if not (self.role_gain_db or self.pan):
@@ -145,6 +151,15 @@ class MixAnnotation(FarmModel):
     #: The published stems sum to it: exactly, where they are integers.
     is_sum: bool = True
     whole: WholeMix | None = None  #: what is known of it where it is a render of the whole song instead
+    #: What was taken off mix and stems alike where the plan asks for a loudness of the mix; the key is only there then.
+    limiter: Limiter | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_limiter(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.limiter is None:
+            del values["limiter"]
+        return values
 
 
 class ComposedBar(FarmModel):
@@ -239,7 +254,7 @@ class SongAnnotation(FarmModel):
     submixes: list[Submix] = []  #: sums of some of the stems, after recipes
     mixes: list[OtherMix] = []  #: other mixes of the same raw stems; the key is only there where there are any
     quality: SongQuality | None = None  #: None in datasets of an older farm
-    score: AudioScore | None = None  #: of the mix; the key is only there where it was scored
+    score: AudioScore | None = None  #: of the mix, before any conversion; the key is only there where it was scored
     conversions: list[Conversion] = []  #: what was done to the audio after it was published, in order
     warnings: dict[str, int]
     composed: ComposedSong | None = None  #: of songs that the farm has written itself
@@ -265,4 +280,5 @@ class SongAnnotation(FarmModel):
             for stem in self.stems
             if stem.quality is not None
         }
-        return {**self.quality.model_dump(mode="json"), "stems": stems}
+        score = {} if self.score is None else {"score": self.score.model_dump(mode="json")}
+        return {**self.quality.model_dump(mode="json"), **score, "stems": stems}

@@ -18,7 +18,7 @@ _SCHEMES: Final = ("https://", "http://")
 class Credit(FarmModel):
     """Whose work is in a dataset, and under which licence: an entry of its NOTICE."""
 
-    kind: AssetKind
+    kind: Literal["soundfont", "midi", "patch", "recording"]
     name: str
     licence: str = UNKNOWN  #: an SPDX identifier or expression
     licence_url: str = ""

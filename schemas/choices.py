@@ -24,5 +24,7 @@ def choices_of(plan: DatasetPlan, part: Part, genre: str, keys: Collection[int])
 
 
 def is_drawn(plan: DatasetPlan, part: Part, genre: str) -> bool:
-    """Whether the patch of a part is drawn; if not, it plays its own bank and program of the plan's soundfont."""
+    """Whether the patch of a part is drawn; if not, it is a recording, or its own program of the plan's soundfont."""
+    if part.sample is not None:
+        return False
     return plan.instruments.loaded is not None or pool_of(plan, part, genre) is not None

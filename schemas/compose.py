@@ -8,8 +8,10 @@ from typing import Annotated, Final
 from pydantic import Field, field_validator, model_validator
 
 from schemas.base import FarmModel
+from schemas.errors import PlanError
 from schemas.genre import Genre, LayerSpec
 from schemas.pools import Pools, SoundfontChoice, checked_pools, pool_for
+from schemas.samples import SampleLibrary, SamplePlan
 
 #: Root of the sources of composed songs: no folder, and no name of one.
 COMPOSED: Final = "composed:"
@@ -28,9 +30,9 @@ def number_of(path: str) -> int:
 class ComposePlan(FarmModel):
     """Songs that are composed instead of read from files: number `i` is the same wherever and however it is made."""
 
-    #: Genres to draw from: names of the farm's own (`farm genres`), paths of genre folders, or genres written out. Each
-    #: song is of all of them at once (`merge`), or of one that is drawn for it (`mixed`).
+    #: Genres to draw from: names of the farm's own (`farm genres`), paths of genre folders, or genres written out.
     genres: list[Genre | str] = []
+    #: Each song is of all of them at once; false: of one that is drawn for it.
     together: bool = True
     #: First index.
     first: Annotated[int, Field(ge=0)] = 0
@@ -48,6 +50,9 @@ class ComposePlan(FarmModel):
     #: plan, or patches written out: `{melody: [GeneralUser_GS, fonts/violin.sf2], "*": [gm]}`. `*` is every layer that is
     #: not named; there the tags of the genre's layers choose first. Left out, the plan's soundfont plays.
     soundfonts: Pools = {}
+    #: Recordings that play along: `{library: samples/samples.json, layers: {beat: {mode: alongside}}}`; see
+    #: `farm samples build`.
+    samples: SamplePlan | None = None
 
     @field_validator("soundfonts")
     @classmethod
@@ -78,6 +83,21 @@ class ComposePlan(FarmModel):
         spec = self._layer(layer, genre)
         return pool_for(self.soundfonts, layer, role="" if spec is None else spec.role, tags=spec.tags if spec else [])
 
+    def role_of(self, layer: str, genre: str) -> str:
+        """Return the role of a layer of a song of one of its genres; nothing where that has no such layer."""
+        spec = self._layer(layer, genre)
+        return "" if spec is None else spec.role
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers of its genres, in their order."""
+        return list(dict.fromkeys(name for made in self.genres if isinstance(made, Genre) for name in made.layers))
+
+    def effect_factors(self, genre: str) -> dict[str, float]:
+        """Return what multiplies the probabilities of effects in the mix of a song of one of its genres."""
+        made = self._genre(genre)
+        return {} if made is None else made.effects
+
     def portable(self) -> ComposePlan:
         """Return it with file names in place of the paths of this machine."""
         pools: Pools = {
@@ -89,13 +109,30 @@ class ComposePlan(FarmModel):
             ]
             for layer, pool in self.soundfonts.items()
         }
-        return self.model_copy(update={"soundfonts": pools})
+        samples = None if self.samples is None else self.samples.portable()
+        return self.model_copy(update={"soundfonts": pools, "samples": samples})
+
+    @property
+    def sample_library(self) -> SampleLibrary | None:
+        """The recordings that may play along; None where there are none.
+
+        Raises:
+            PlanError: the plan has only the library's path, since it was not read as plans are.
+        """
+        if self.samples is None:
+            return None
+        if isinstance(self.samples.library, str):
+            raise PlanError("the library of samples was never read", hint="Read the plan with `farm.planning.plans`")
+        return self.samples.library
 
     def _choices(self) -> list[SoundfontChoice]:
         return [choice for pool in self.soundfonts.values() for choice in pool if isinstance(choice, SoundfontChoice)]
 
-    def _layer(self, layer: str, genre: str) -> LayerSpec | None:
-        """Return a layer of the genre of that name, or of the only one."""
+    def _genre(self, name: str) -> Genre | None:
+        """Return the genre of that name, or the only one."""
         genres = [made for made in self.genres if isinstance(made, Genre)]
-        found = next((made for made in genres if made.name == genre or len(genres) == 1), None)
+        return next((made for made in genres if made.name == name or len(genres) == 1), None)
+
+    def _layer(self, layer: str, genre: str) -> LayerSpec | None:
+        found = self._genre(genre)
         return None if found is None else found.layers.get(layer)

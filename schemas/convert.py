@@ -85,6 +85,14 @@ class SubmixOrder(FarmModel):
     jobs: Annotated[int, Field(ge=1)] = 1
 
 
+class ScoreOrder(FarmModel):
+    """Score the mixes of a dataset."""
+
+    folder: str
+    force: bool = False  #: those too that have a score
+    jobs: Annotated[int, Field(ge=1)] = 1
+
+
 class ReworkReport(FarmModel):
     """What became of an order."""
 
@@ -94,6 +102,7 @@ class ReworkReport(FarmModel):
     verifiable: bool
     notes: list[Note] = []
     failed: list[Note] = []
+    scores: dict[str, float] = {}  #: of every track that has one, by name
 
 
 class ReworkAnswer(FarmModel):

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from schemas.assets import Credit
 from schemas.base import FarmModel
 from schemas.convert import AudioForm
 from schemas.effects import AppliedEffect
+from schemas.layouts import SAMPLE
+from schemas.limiter import Limiter
 from schemas.patch import PatchUse
 from schemas.plan import DatasetPlan
 from schemas.roles import OtherMix
@@ -23,6 +29,8 @@ MIRDATA_INDEXES = "slakh_index_*.json"
 FARM_FOLDER = ".farm"
 #: Folder of the records of how tracks were moved between splits.
 RESPLIT = f"{FARM_FOLDER}/resplit"
+#: Folder of the records of which tracks were moved out for their scores.
+FILTER = f"{FARM_FOLDER}/filter"
 
 
 #: The song's annotation; the same name in every layout, since it says where all other files are.
@@ -74,6 +82,12 @@ SLAKH_PATHS = TrackPaths(
 )
 
 
+#: Paths of the layout musicgen: only the file that is written last is another.
+MUSICGEN_PATHS = SLAKH_PATHS.model_copy(update={"sign": SAMPLE})
+#: Files that say what a song is and was mixed to, and that whoever changes the song writes anew.
+PAPERS = (ANNOTATION, SLAKH_PATHS.sign, SLAKH_PATHS.jams, SAMPLE)
+
+
 class FileRecord(FarmModel):
     path: str  #: relative to the track's folder
     size_bytes: int
@@ -113,6 +127,7 @@ class MixResult(FarmModel):
     mixes: list[OtherMix] = []
     files: list[FileRecord]
     whole: WholeMix | None = None  #: where the mix is a render of the whole song and not the sum of the stems
+    limiter: Limiter | None = None  #: where the mix was brought to a loudness
 
 
 class TrackRecord(FarmModel):
@@ -120,6 +135,8 @@ class TrackRecord(FarmModel):
 
     #: The split whose folder it lies in; None where it lies in the dataset's own.
     split: str | None = None
+    #: The shard whose folder it lies in; the key is only there where the dataset has shards.
+    shard: str = ""
     #: Shared by all versions of one song; empty in datasets of an older farm.
     cluster: str = ""
 
@@ -133,12 +150,22 @@ class TrackRecord(FarmModel):
     #: `pass` or `warn`, and stems by finding, as the annotation's quality says; empty in datasets of an older farm.
     verdict: str = ""
     findings: dict[str, int] = {}
+    score: float | None = None  #: of the mix; the key is only there where it was scored
     files: list[FileRecord]
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.score is None:
+            del values["score"]
+        if not self.shard:
+            del values["shard"]
+        return values
 
     @property
     def folder(self) -> str:
         """Folder of the track, relative to the dataset's."""
-        return folder_of(self.track, self.split)
+        return folder_of(self.track, self.split or self.shard or None)
 
 
 class SplitsRecord(FarmModel):
@@ -181,7 +208,8 @@ class DatasetRecord(FarmModel):
     soundfont: str
     soundfont_sha256: str
     soundfont_licence: str
-    soundfonts: dict[str, str] = {}  #: SHA-256 of every soundfont that the plan's instrument map names, by name
+    soundfonts: dict[str, str] = {}  #: SHA-256 of every soundfont that the plan's instrument map or pools name, by name
+    credits: list[Credit] = []  #: whose work is in it: what its NOTICE says; empty in datasets of an older farm
     engines: dict[str, str] = {}  #: version of every engine that may have played a stem, by name
     patches: dict[str, PatchUse] = {}  #: what the patch files that the map names stood for, by name
     tracks: int

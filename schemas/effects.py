@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Final, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from schemas.base import FarmModel, content_hash, draw
 from schemas.drawn import Drawn, number_of
@@ -29,6 +29,9 @@ class Effect(FarmModel):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     #: How often it is in the chain.
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    #: In composed songs the probability is multiplied by the factor that the song's genre has for this effect, if any
+    #: (`effects`).
+    by_genre: bool = False
     #: By name; of Faust in the unit of the parameter, of plug-ins 0 to 1. Others keep their defaults.
     parameters: dict[str, Drawn] = {}
 
@@ -39,6 +42,13 @@ class Effect(FarmModel):
         if self.plugin is not None and self.source is not None:
             raise ValueError("an effect is a Faust source or a plug-in, not both")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_genre(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.by_genre:
+            del values["by_genre"]
+        return values
 
     @property
     def sha(self) -> str:
@@ -61,12 +71,18 @@ class ChosenEffect(NamedTuple):
     applied: AppliedEffect
 
 
-def drawn_chain(effects: Sequence[Effect], *key: object) -> list[ChosenEffect]:
-    """Return the effects that are in a chain, each with its parameters; drawn by `key`."""
+def drawn_chain(
+    effects: Sequence[Effect], *key: object, factors: Mapping[str, float] | None = None
+) -> list[ChosenEffect]:
+    """Return the effects that are in a chain, each with its parameters; drawn by `key`.
+
+    `factors` are of the probabilities of effects `by_genre`, by the effect's name; others are as likely as they say.
+    """
     chain = []
     for place, effect in enumerate(effects):
         own = (*key, "effect", place, effect.effect)
-        if draw(*own, "probability") < effect.probability:
+        factor = (factors or {}).get(effect.effect, 1.0) if effect.by_genre else 1.0
+        if draw(*own, "probability") < effect.probability * factor:
             values = {name: number_of(value, *own, name) for name, value in sorted(effect.parameters.items())}
             applied = AppliedEffect(effect=effect.effect, sha256=effect.sha, parameters=values)
             chain.append(ChosenEffect(effect, applied))

@@ -13,7 +13,7 @@ from schemas.base import FarmModel, content_hash
 from schemas.rules import Key, MidiRules
 
 #: Engine classes that a plan may name and a worker serves; each has its own queue of tickets.
-ENGINES = ("fluidsynth", "faust", "dawdreamer")
+ENGINES = ("fluidsynth", "faust", "dawdreamer", "sampler")
 
 #: Bank of the percussion presets of a soundfont (SoundFont 2.04, section 7.2).
 DRUM_BANK = 128
@@ -111,7 +111,20 @@ class FaustSettings(SoundSettings):
     voices: Annotated[int, Field(ge=1, le=256)] = 32
 
 
-Settings = FluidSettings | PluginSettings | FaustSettings
+class SampleSettings(SoundSettings):
+    """Settings of a recording that is played as an instrument."""
+
+    #: A loop begins again at its end, for as long as its key is down; a shot sounds once.
+    recording: Literal["loop", "shot"]
+    #: Of a loop: its length, quarter notes; it is stretched to last so long at the tempo of the song.
+    quarters: Annotated[float, Field(gt=0)] | None = None
+    #: Key on which it sounds as it was recorded; on others it is moved by as many semitones.
+    base_key: Key = 60
+    plays: tuple[Control, ...] = ()
+    noisy: bool = True
+
+
+Settings = FluidSettings | PluginSettings | FaustSettings | SampleSettings
 
 
 class PatchUse(FarmModel):
@@ -202,11 +215,14 @@ class EngineFacts(FarmModel):
     soundfonts: dict[str, AssetRef] = {}  #: those that the plan's instrument map and pools name, by their words
     credits: list[Credit] = []  #: whose soundfonts they are, by name; empty where an older farm looked
     patches: dict[str, Patch] = {}  #: of the patch files that the map names, by their names
+    sampler: str = ""  #: version of the engine that plays recordings; empty where the plan has none
 
     @property
     def engines(self) -> dict[str, str]:
         """Version of every engine that may play a stem, by its name."""
-        return {self.engine: self.version} | {patch.engine: patch.engine_version for patch in self.patches.values()}
+        recordings = {"sampler": self.sampler} if self.sampler else {}
+        patches = {patch.engine: patch.engine_version for patch in self.patches.values()}
+        return {self.engine: self.version} | patches | recordings
 
     @property
     def uses(self) -> dict[str, PatchUse]:

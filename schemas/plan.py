@@ -11,13 +11,15 @@ from schemas.band import Band
 from schemas.base import FarmModel, content_hash
 from schemas.compose import ComposePlan
 from schemas.convert import AudioForm
-from schemas.effects import Effect
 from schemas.instruments import InstrumentMap, InstrumentPlan
+from schemas.layouts import LayoutName
 from schemas.licences import LicencePlan
+from schemas.mixplan import MixPlan
 from schemas.patch import FluidSettings
 from schemas.pools import Pools
-from schemas.roles import MixRole, OtherMixPlan, check_roles
-from schemas.splits import OMITTED, SplitName
+from schemas.quality import QualityPlan
+from schemas.roles import check_roles
+from schemas.splits import SplitsPlan
 from schemas.store import StoreAddress, checked_endpoint
 from schemas.submix import MIXING_KEYS, SubmixRecipe
 
@@ -39,10 +41,13 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "mix.roles",
     "mix.others",
     "mix.room",
+    "mix.loudness_lufs",
     "output.submixes",
     "output.parts",
+    "output.shard_width",
     "compose",
     "licences",
+    "quality",
 )
 
 
@@ -107,88 +112,15 @@ class EnginePlan(FarmModel):
     settings: FluidSettings = FluidSettings()
 
 
-class MixPlan(FarmModel):
-    """Levels of stems and mix; the defaults are Slakh's."""
-
-    #: Integrated loudness of each stem before the common gain, LUFS (Slakh: -13).
-    stem_lufs: Annotated[float, Field(ge=-60, le=0)] = -13.0
-    #: Ceiling of the mix and of every stem, dB relative to full scale (Slakh: -1).
-    ceiling_db: Annotated[float, Field(ge=-30, le=0)] = -1.0
-    #: Stems quieter than this are brought up as if they were as loud, LUFS, so that what lies under a quiet stem is not
-    #: blown up to full level; left out, every stem is matched, however quiet it is.
-    gate_lufs: Annotated[float, Field(ge=-70, le=0)] | None = None
-    #: `stems`: the mix is the exact sum of the published stems. `song`: it is the whole file, played by one synthesiser
-    #: (Flakh2100's mix); the stems do not sum to it, and the metadata says by how much they miss it.
-    made_of: Literal["stems", "song"] = "stems"
-    #: What the ceiling bounds: sample peak (dBFS) or true peak (dBTP, ITU-R BS.1770-4 annex 2).
-    peak: Literal["sample", "true"] = "sample"
-    #: A mix of the farm (`slakh`, `band`, `wide`, `random`) or the path of a file with keys of `mix`, relative to the plan;
-    #: what the plan says itself wins. A plan that was read has what the preset says in its place.
-    preset: str | None = None
-    #: Rules for gain and pan: `[{match: {inst_class: Bass}, gain_db: -2, pan: {uniform: [-0.3, 0.3]}}, ...]`; the first that
-    #: fits a stem counts. See the guide to mixes.
-    roles: list[MixRole] = []
-    #: Effects that every stem goes through after those of its role, all in the same way: a room. What is linear (reverb,
-    #: equaliser, delay, chorus) sounds as if the whole mix went through it, and the stems still sum to the mix.
-    room: list[Effect] = []
-    #: Other mixes of every song: `[{name: wide, preset: wide}, ...]`, each with `roles` or `preset`, and `stem_lufs`,
-    #: `ceiling_db` and `stems` where they are to differ. Each is published as `mixes/NAME/mix.flac`.
-    others: list[OtherMixPlan] = []
-
-    @field_validator("peak", mode="before")
-    @classmethod
-    def _word_true(cls, value: object) -> object:
-        # YAML reads an unquoted `true` as a boolean.
-        return "true" if value is True else value
-
-    @model_validator(mode="after")
-    def _read_and_distinct(self) -> MixPlan:
-        if self.preset is not None or any(other.preset is not None for other in self.others):
-            raise ValueError("the preset was never read: read the plan with `farm.planning.plans`")
-        if any(role.effects for other in self.others for role in other.roles):
-            raise ValueError(
-                "effects belong to the roles of the song's own mix: other mixes are made of the same stems"
-            )
-        if self.made_of == "song" and self.room:
-            raise ValueError("made_of: song makes the mix of the whole file, which goes through no room")
-        if self.made_of == "song" and self.roles:
-            raise ValueError(
-                "made_of: song makes the mix of the whole file, where stems have no roles; give roles to one of `others`"
-            )
-        names = [other.name for other in self.others]
-        again = sorted({name for name in names if names.count(name) > 1})
-        if again:
-            raise ValueError(f"two of the other mixes are called {', '.join(again)}")
-        return self
-
-    @property
-    def every_effect(self) -> list[Effect]:
-        """The effects of all roles, and of the room."""
-        return [*(effect for role in self.roles for effect in role.effects), *self.room]
-
-    @property
-    def every_role(self) -> list[MixRole]:
-        """The rules of all mixes."""
-        return [*self.roles, *(role for other in self.others for role in other.roles)]
-
-    def of(self, other: OtherMixPlan) -> MixPlan:
-        """Return the plan of another mix, as if it were the only one."""
-        return self.model_copy(
-            update={
-                "stem_lufs": self.stem_lufs if other.stem_lufs is None else other.stem_lufs,
-                "ceiling_db": self.ceiling_db if other.ceiling_db is None else other.ceiling_db,
-                "made_of": "stems",
-                "roles": other.roles,
-                "others": [],
-            }
-        )
-
-
 class OutputPlan(FarmModel):
     """Form of the published files."""
 
-    #: Folders and metadata of the dataset: `slakh` is Slakh2100's.
-    layout: Literal["slakh"] = "slakh"
+    #: Folders and metadata of the dataset: `slakh` is Slakh2100's, `musicgen` has folders `000000`, `000001`, ... with a
+    #: `sample.json` each.
+    layout: LayoutName = "slakh"
+    #: With the layout musicgen: songs lie in folders that are called by so many first digits of their numbers,
+    #: `000/000042`; 0 has none.
+    shard_width: Annotated[int, Field(ge=0, le=5)] = 0
     #: File format of stems and mix.
     format: Literal["flac", "wav"] = "flac"
     #: 16 or 24 are integers, 32 is float and WAV only.
@@ -212,6 +144,12 @@ class OutputPlan(FarmModel):
             raise ValueError("bits: 32 (float) needs format: wav; FLAC holds integers of 16 or 24 bits")
         return self
 
+    @model_validator(mode="after")
+    def _numbers_have_digits(self) -> OutputPlan:
+        if self.shard_width and self.layout != "musicgen":
+            raise ValueError("shard_width goes by the numbers of songs, which are names in the layout musicgen alone")
+        return self
+
     @field_validator("submixes")
     @classmethod
     def _mixable(cls, recipes: list[SubmixRecipe]) -> list[SubmixRecipe]:
@@ -223,6 +161,10 @@ class OutputPlan(FarmModel):
             if folders.count(recipe.folder) > 1:
                 raise ValueError(f"two recipes would have the folder {recipe.folder!r}")
         return recipes
+
+    def shard_of(self, song: str) -> str:
+        """Return the folder that a song's own lies in, by its name; nothing without shards."""
+        return song[: self.shard_width]
 
     @property
     def has_mix(self) -> bool:
@@ -243,28 +185,6 @@ class OutputPlan(FarmModel):
     def form(self) -> AudioForm:
         """The form of the audio."""
         return AudioForm(format=self.format, bits=self.bits, rate_hz=self.rate_hz, channels=self.channels)
-
-
-class SplitsPlan(FarmModel):
-    """Parts of the dataset, such as train, validation and test, each a folder; without ratios and file there are none."""
-
-    #: Name of each split -> its share of the songs: `{train: 0.8, validation: 0.1, test: 0.1}`; shares are divided by
-    #: their sum. Names are small letters, and `omitted` is taken.
-    ratios: dict[SplitName, Annotated[float, Field(gt=0)]] = {}
-    #: `cluster` keeps all versions of a song in one split, so that nothing leaks; `song` looks at every song alone.
-    by: Literal["cluster", "song"] = "cluster"
-    #: A file that names songs and their splits, in Slakh's form or as `{song: split}`, by track, SHA-256 or file name;
-    #: what it omits is rejected as `omitted`. Relative to the plan.
-    file: str | None = None
-    #: The same, written here; `file` adds to it.
-    songs: dict[str, SplitName] = {}
-
-    @field_validator("ratios")
-    @classmethod
-    def _not_omitted(cls, value: dict[str, float]) -> dict[str, float]:
-        if OMITTED in value:
-            raise ValueError(f"a split cannot be called `{OMITTED}`: that is the folder of what is in none")
-        return value
 
 
 class StorePlan(FarmModel):
@@ -324,6 +244,7 @@ class DatasetPlan(FarmModel):
     output: OutputPlan = OutputPlan()
     splits: SplitsPlan = SplitsPlan()
     licences: LicencePlan = LicencePlan()
+    quality: QualityPlan = QualityPlan()
     store: StorePlan = StorePlan()
     #: Longest decay after the last note, seconds.
     tail_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
@@ -362,6 +283,14 @@ class DatasetPlan(FarmModel):
         return self
 
     @model_validator(mode="after")
+    def _recordings_are_stems(self) -> DatasetPlan:
+        if self.mix.made_of == "song" and self.compose is not None and self.compose.samples is not None:
+            raise ValueError(
+                "mix.made_of: song plays the whole file on the soundfont, and compose.samples has recordings in it: leave one out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _parts_hold_what_is_asked(self) -> DatasetPlan:
         parts = self.output.parts
         asked = {
@@ -369,8 +298,16 @@ class DatasetPlan(FarmModel):
             "mix.others": bool(self.mix.others),
             "mix.made_of: song": self.mix.made_of == "song",
         }
+        if self.quality.min_score and not self.output.has_mix:
+            raise ValueError(f"quality.min_score scores the mix, and output.parts: {parts} leaves it out")
         for key in (key for key, is_asked in asked.items() if is_asked and parts != "full"):
             raise ValueError(f"{key} needs both mix and stems, and output.parts: {parts} leaves some of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _shards_or_splits(self) -> DatasetPlan:
+        if self.output.shard_width and (self.splits.ratios or self.splits.file or self.splits.songs):
+            raise ValueError("output.shard_width and splits would both have folders of songs: leave one of them out")
         return self
 
     @model_validator(mode="after")
@@ -387,7 +324,8 @@ class DatasetPlan(FarmModel):
     def _roles_can_be_played(self) -> DatasetPlan:
         loaded = self.instruments.map if isinstance(self.instruments.map, InstrumentMap) else None
         groups = None if loaded is None else [group.name for group in loaded.groups]
-        check_roles(self.mix.every_role, channels=self.output.channels, groups=groups)
+        layers = None if self.compose is None else self.compose.layers
+        check_roles(self.mix.every_role, channels=self.output.channels, groups=groups, layers=layers)
         return self
 
     @model_validator(mode="after")
@@ -398,6 +336,14 @@ class DatasetPlan(FarmModel):
                 "such as gm-lax, or let the song fail (fail_song) or go on without the stem (drop_stem)"
             )
         return self
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the mixes get scores."""
+        asked = self.quality.score
+        return self.output.has_mix and (
+            asked or bool(self.quality.min_score) or (asked is None and self.compose is not None)
+        )
 
     @property
     def pools(self) -> Pools:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.base import FarmModel
 
@@ -100,3 +100,18 @@ class Rejection(FarmModel):
     attempt: Annotated[int, Field(ge=0)]
     flaws: list[Flaw]
     score: Share
+
+
+class QualityPlan(FarmModel):
+    """What is asked of the finished mixes."""
+
+    #: Score every mix, see the guide to scores. Left out, songs that are composed are scored, and others are not.
+    score: bool | None = None
+    #: Songs whose mix scores less fail as `low_score` and are not published.
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _scored_where_asked(self) -> QualityPlan:
+        if self.min_score and self.score is False:
+            raise ValueError("quality.min_score needs scores: leave `score: false` out")
+        return self

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
-from typing import Annotated, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from schemas.band import class_name
 from schemas.base import FarmModel
-from schemas.drawn import Drawn, Normal, Range, bounds_of, number_of
+from schemas.drawn import DIGITS, Drawn, Normal, Range, bounds_of, number_of
 from schemas.effects import ChosenEffect, Effect, drawn_chain
+from schemas.genre import ROLES
 from schemas.gm import DRUM_PROGRAM
 
 #: Name of a song's own mix among its mixes.
@@ -38,8 +39,12 @@ class RoleMatch(FarmModel):
     programs: list[Program] = []
     #: Whether it plays drums.
     drums: bool | None = None
+    #: Layers of composed songs by name, such as `[melody, organ]`.
+    layers: list[str] = []
+    #: Layers of composed songs by role: `beat`, `melody`, `harmony` or `bassline`; a song may have several of each.
+    layer_roles: list[str] = []
 
-    @field_validator("inst_class", "groups", mode="before")
+    @field_validator("inst_class", "groups", "layers", "layer_roles", mode="before")
     @classmethod
     def _one_or_more(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
@@ -54,6 +59,19 @@ class RoleMatch(FarmModel):
     def _known(cls, value: list[str]) -> list[str]:
         return [class_name(name) for name in value]
 
+    @field_validator("layer_roles")
+    @classmethod
+    def _known_roles(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if name not in ROLES:
+                raise ValueError(f"there is no role {name!r} of a layer; there are {', '.join(ROLES)}")
+        return value
+
+    @model_serializer(mode="wrap")
+    def _without_layers(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {key: value for key, value in values.items() if value or key not in ("layers", "layer_roles")}
+
     def fits(self, stem: StemKind) -> bool:
         """Whether a stem is meant."""
         program = DRUM_PROGRAM if stem.is_drum else stem.program
@@ -62,6 +80,8 @@ class RoleMatch(FarmModel):
             and (not self.groups or stem.group in self.groups)
             and (not self.programs or program in self.programs)
             and (self.drums is None or self.drums is stem.is_drum)
+            and (not self.layers or stem.layer in self.layers)
+            and (not self.layer_roles or stem.layer_role in self.layer_roles)
         )
 
 
@@ -132,6 +152,9 @@ class StemKind(NamedTuple):
     group: str  #: of the instrument map; empty without
     program: int  #: 0-127
     is_drum: bool
+    layer: str = ""  #: of a composed song: its name and its role
+    layer_role: str = ""
+    gain_db: float = 0.0  #: that it has whatever the rules say, on top of theirs
 
 
 class Stand(NamedTuple):
@@ -147,18 +170,29 @@ def stand_of(
     """Return gain and pan of a stem in a mix: those of the first rule that fits, drawn where they are to be drawn."""
     role = _role(roles, kind)
     if role is None:
-        return Stand()
+        return Stand(kind.gain_db)
     key = (seed, song_hash, stem, mix)
-    return Stand(number_of(role.gain_db, *key, "gain"), number_of(role.pan, *key, "pan"))
+    gain_db = round(number_of(role.gain_db, *key, "gain") + kind.gain_db, DIGITS) + 0.0
+    return Stand(gain_db, number_of(role.pan, *key, "pan"))
 
 
 def effects_of(
-    roles: Sequence[MixRole], room: Sequence[Effect], kind: StemKind, *, seed: int, song_hash: str, stem: str
+    roles: Sequence[MixRole],
+    room: Sequence[Effect],
+    kind: StemKind,
+    *,
+    seed: int,
+    song_hash: str,
+    stem: str,
+    factors: Mapping[str, float] | None = None,
 ) -> list[ChosenEffect]:
-    """Return what a stem goes through: the effects of its role, drawn for it, then the room, drawn for the song."""
+    """Return what a stem goes through: the effects of its role, drawn for it, then the room, drawn for the song.
+
+    `factors` are those of the song's genre, of the probabilities of effects `by_genre`.
+    """
     role = _role(roles, kind)
-    own = [] if role is None else drawn_chain(role.effects, seed, song_hash, stem, OWN_MIX)
-    return [*own, *drawn_chain(room, seed, song_hash, OWN_MIX, "room")]
+    own = [] if role is None else drawn_chain(role.effects, seed, song_hash, stem, OWN_MIX, factors=factors)
+    return [*own, *drawn_chain(room, seed, song_hash, OWN_MIX, "room", factors=factors)]
 
 
 def _role(roles: Sequence[MixRole], kind: StemKind) -> MixRole | None:
@@ -171,16 +205,19 @@ def pan_law(pan: float) -> Range:
     return math.sqrt(2.0) * max(0.0, math.cos(angle)), math.sqrt(2.0) * max(0.0, math.sin(angle))
 
 
-def check_roles(roles: Sequence[MixRole], *, channels: int, groups: Sequence[str] | None) -> None:
+def check_roles(
+    roles: Sequence[MixRole], *, channels: int, groups: Sequence[str] | None, layers: Sequence[str] | None
+) -> None:
     """See to it that rules can be followed.
 
     Args:
         roles: of all mixes of a plan.
         channels: of the published audio.
         groups: names of the groups of the plan's instrument map; None without a map.
+        layers: names of the layers of the plan's genres; None where songs are not composed.
 
     Raises:
-        ValueError: mono cannot be panned, or a rule is for a group that is not in the map.
+        ValueError: mono cannot be panned, or a rule is for a group that is not in the map, or a layer that no song has.
     """
     if channels == 1 and any(role.pans for role in roles):
         raise ValueError("mono has no left and right: take the pans out of the roles, or set output.channels: 2")
@@ -191,6 +228,13 @@ def check_roles(roles: Sequence[MixRole], *, channels: int, groups: Sequence[str
             close = difflib.get_close_matches(name, groups, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"they are {', '.join(groups)}"
             raise ValueError(f"a role is for the group {name!r}, which the instrument map does not have; {hint}")
+    for name in (name for role in roles for name in (*role.match.layers, *role.match.layer_roles)):
+        if layers is None:
+            raise ValueError(f"a role is for the layer {name!r}, and only composed songs have layers")
+        if name not in layers and name not in ROLES:
+            close = difflib.get_close_matches(name, layers, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"they are {', '.join(layers)}"
+            raise ValueError(f"a role is for the layer {name!r}, which no genre of the plan has; {hint}")
 
 
 class MixedStem(FarmModel):

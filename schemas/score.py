@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import Field
 
 from schemas.base import FarmModel
+from schemas.samples import SampleCue
 
 #: Ticks per quarter note: divisible by 2, 3, 5 and 7, so that triplets and septuplets fall on whole ticks.
 PPQ: Final = 840
@@ -74,6 +75,7 @@ class Layer(FarmModel):
     program: Annotated[int, Field(ge=0, le=127)]
     is_drum: bool = False
     notes: list[ScoreNote]
+    sample: SampleCue | None = None  #: the recording that plays it; its notes say when
 
 
 class Score(FarmModel):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from schemas.base import FarmModel
 from schemas.gm import DRUM_PROGRAM
+from schemas.samples import SampleCue
 from schemas.splits import folder_of
 from schemas.states import RejectReason
 
@@ -85,6 +86,7 @@ class Part(FarmModel):
     midi_sha256: Sha256
     #: The keys that it strikes, as a hexadecimal number with bit k for key k; empty where an older farm split the song.
     keys: Annotated[str, Field(pattern="^[0-9a-f]{0,32}$")] = ""
+    sample: SampleCue | None = None  #: the recording that plays it, of a composed song
 
     @property
     def struck(self) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import Field, RootModel, field_validator, model_validator
 
 from schemas.base import FarmModel
 
@@ -20,6 +20,28 @@ SplitName = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,31}$")]
 SLAKH_LAST_TRACK: Final = {"train": 1500, "validation": 1875, "test": 2100}
 
 _TRACK = re.compile(r"Track(\d{5,})")
+
+
+class SplitsPlan(FarmModel):
+    """Parts of the dataset, such as train, validation and test, each a folder; without ratios and file there are none."""
+
+    #: Name of each split -> its share of the songs: `{train: 0.8, validation: 0.1, test: 0.1}`; shares are divided by
+    #: their sum. Names are small letters, and `omitted` is taken.
+    ratios: dict[SplitName, Annotated[float, Field(gt=0)]] = {}
+    #: `cluster` keeps all versions of a song in one split, so that nothing leaks; `song` looks at every song alone.
+    by: Literal["cluster", "song"] = "cluster"
+    #: A file that names songs and their splits, in Slakh's form or as `{song: split}`, by track, SHA-256 or file name;
+    #: what it omits is rejected as `omitted`. Relative to the plan.
+    file: str | None = None
+    #: The same, written here; `file` adds to it.
+    songs: dict[str, SplitName] = {}
+
+    @field_validator("ratios")
+    @classmethod
+    def _not_omitted(cls, value: dict[str, float]) -> dict[str, float]:
+        if OMITTED in value:
+            raise ValueError(f"a split cannot be called `{OMITTED}`: that is the folder of what is in none")
+        return value
 
 
 def folder_of(track: str, split: str | None) -> str:

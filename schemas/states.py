@@ -224,8 +224,11 @@ class FailureReason(StrEnum):
     NO_PATCH = "no_patch"  #: the instrument map has no patch for any part of it
     STEM_FAILED = "stem_failed"
     TASK_FAILED = "task_failed"
+    LOW_SCORE = "low_score"  #: its mix scores less than the plan asks for
     # submission
-    LICENCE_FORBIDDEN = "licence_forbidden"  #: a soundfont, a patch or the music is under a licence that the plan forbids
+    LICENCE_FORBIDDEN = (
+        "licence_forbidden"  #: a soundfont, a patch or the music is under a licence that the plan forbids
+    )
     NO_SONGS = "no_songs"  #: no file of the source became a song
     SONGS_FAILED = "songs_failed"  #: finished, but some accepted songs are not published
 

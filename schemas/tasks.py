@@ -29,6 +29,8 @@ ENGINE_TRIER: Final = "workers.engines.here"
 STORE_KEEPER: Final = "workers.fsck"
 SPECIMENS: Final = "workers.specimens"
 REWORKER: Final = "workers.reworking"
+EVALUATOR: Final = "workers.evaluating"
+SAMPLE_READER: Final = "workers.samples"
 
 
 def ticket_queue(engine: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import FarmModel
+from schemas.plan import DatasetPlan
 from schemas.song import Sha256
 
 
@@ -60,6 +61,7 @@ class NamedSong(FarmModel):
 
     song: Sha256 | None = None  #: the song's own file
     source: str | None = None  #: where it was found
+    plan: DatasetPlan | None = None  #: of a song that is composed
     midi: list[Sha256] = []
 
 

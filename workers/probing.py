@@ -5,32 +5,48 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from schemas.assets import Credit
 from schemas.errors import AssetError, FarmError
 from schemas.instruments import InstrumentMap
 from schemas.patch import AssetRef, EngineFacts, Patch
 from schemas.plan import EnginePlan
+from schemas.samples import SampleLibrary
 from workers.config import WorkerSettings
 from workers.engines import engine_class
 from workers.engines.patchprobe import probe_patches
-from workers.engines.soundfonts import default_soundfont, describe, find_soundfont
+from workers.engines.sampleprobe import probe_samples
+from workers.engines.soundfonts import credit, default_soundfont, describe, find_soundfont
 
 
-def probe(engine: EnginePlan, *, library: str | None = None, instruments: InstrumentMap | None = None) -> EngineFacts:
+def probe(
+    engine: EnginePlan,
+    *,
+    library: str | None = None,
+    instruments: InstrumentMap | None = None,
+    soundfonts: Sequence[str] = (),
+    samples: SampleLibrary | None = None,
+) -> EngineFacts:
     """Find the engine of a plan, its version, and every soundfont and patch that it needs, with hash and licence.
 
     Args:
         engine: the plan's engine; a soundfont without a path is looked for.
         library: path of the engine's native library; None searches.
         instruments: the plan's instrument map, which may name soundfonts and patch files of its own.
+        soundfonts: words of those that the plan's pools name.
+        samples: recordings that may play along.
 
     Raises:
         MissingDependencyError: the engine's library is not installed, or an engine of a patch file.
-        AssetError: a soundfont is missing or no soundfont; a plug-in of a patch file is missing or another one.
+        AssetError: a soundfont is missing or no soundfont; a plug-in of a patch file is missing or another one; so is a
+            recording.
     """
     path = Path(engine.soundfont).expanduser() if engine.soundfont else default_soundfont()
-    fonts = {} if instruments is None else {word: _of_the_map(instruments, word) for word in instruments.soundfonts}
+    main = describe(path)
+    mapped = {} if instruments is None else _described(instruments.soundfonts, f"instrument map {instruments.name}")
+    fonts = mapped | _described(soundfonts, "compose.soundfonts")
     patches = {} if instruments is None else _patches_of(instruments)
     player = engine_class(engine.name)(library)
     try:
@@ -38,19 +54,28 @@ def probe(engine: EnginePlan, *, library: str | None = None, instruments: Instru
             engine=player.name,
             version=player.version,
             library=player.library,
-            soundfont=describe(path),
+            soundfont=main,
             soundfonts=fonts,
+            credits=_credits([main, *fonts.values()]),
             patches=patches,
+            sampler="" if samples is None else probe_samples(samples),
         )
     finally:
         player.close()
 
 
-def _of_the_map(instruments: InstrumentMap, word: str) -> AssetRef:
+def _described(words: Sequence[str], where: str) -> dict[str, AssetRef]:
+    """Find the soundfonts of some words; an error says where the words stand."""
     try:
-        return describe(find_soundfont(word))
+        return {word: describe(find_soundfont(word)) for word in words}
     except AssetError as error:
-        raise AssetError(f"instrument map {instruments.name}: {error.message}", hint=error.hint) from error
+        raise AssetError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _credits(fonts: Iterable[AssetRef]) -> list[Credit]:
+    """Return whose soundfonts they are, each once, by name."""
+    found = {font.sha256: credit(font) for font in fonts}
+    return sorted(found.values(), key=lambda known: (known.name, known.sha256))
 
 
 def _patches_of(instruments: InstrumentMap) -> dict[str, Patch]:

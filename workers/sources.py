@@ -7,6 +7,7 @@ from pathlib import Path
 from schemas.compose import number_of
 from schemas.errors import MidiError
 from schemas.plan import DatasetPlan
+from schemas.song import SplitResult
 from workers.composing.song import composed
 
 
@@ -28,6 +29,15 @@ def song_bytes(plan: DatasetPlan, root: str, path: str) -> bytes:
         return (Path(root) / path).read_bytes()
     except OSError as error:
         raise MidiError(f"cannot read {path} any more: {error.strerror}") from error
+
+
+def with_cues(split: SplitResult, plan: DatasetPlan, path: str) -> SplitResult:
+    """Return the parts of a song with the recordings that play some of them."""
+    if plan.compose is None or plan.compose.samples is None:
+        return split
+    cues = {layer.name: layer.sample for layer in composed(plan, number_of(path)).score.layers}
+    parts = [part.model_copy(update={"sample": cues.get(part.track_name)}) for part in split.parts]
+    return split.model_copy(update={"parts": parts})
 
 
 def song_genre(plan: DatasetPlan, path: str) -> str:

@@ -10,11 +10,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from farm.cli.assetcommands import assets
 from farm.cli.commands import commands
 from farm.cli.composing import genres
+from farm.cli.judging import judging, trials
 from farm.cli.making import making
-from farm.cli.options import MAKE, PANELS, SERVE, TEND, WATCH, Json, Slots
+from farm.cli.options import MAKE, PANELS, SERVE, TEND, USE, WATCH, Json, Slots
 from farm.cli.patchcommands import patch_commands
+from farm.cli.samplecommands import samples
 from farm.cli.tools import tools
 from schemas.errors import FarmError
 
@@ -41,7 +44,7 @@ Source = Annotated[Path, typer.Argument(help="A folder of MIDI, one MIDI file, a
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the dataset; made if it is not there.")]
 Soundfont = Annotated[Path | None, typer.Option(help="SF2 or SF3 file; default: the system's, else the packaged one.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of every draw.")]
-Layout = Annotated[str | None, typer.Option(help="Layout of the dataset: slakh.")]
+Layout = Annotated[str | None, typer.Option(help="Layout of the dataset: slakh or musicgen.")]
 Format = Annotated[str | None, typer.Option("--format", help="flac or wav.")]
 Bits = Annotated[int | None, typer.Option(help="16, 24, or 32 (float, WAV only).")]
 Rate = Annotated[int | None, typer.Option(help="Sample rate, Hz.")]
@@ -305,10 +308,14 @@ def schema(
     raise typer.Exit(schema_command(what))
 
 
+app.registered_commands += judging.registered_commands
 app.registered_commands += commands.registered_commands + making.registered_commands + tools.registered_commands
 app.add_typer(patch_commands, name="patches", rich_help_panel=TEND)
 
 app.add_typer(genres, rich_help_panel=MAKE)
+app.add_typer(assets, rich_help_panel=MAKE)
+app.add_typer(samples, rich_help_panel=MAKE)
+app.add_typer(trials, rich_help_panel=USE)
 
 
 def run_app(arguments: list[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from farm.planning.genres import genre_names
 from farm.planning.plans import build_plan
 from schemas.errors import OutputError, PlanError
 
@@ -20,6 +21,9 @@ _LENGTH: Final = re.compile(r"^(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?$")
 _RANGE: Final = re.compile(r"^(\d+):(\d+)$")
 #: Composed songs are as long as they are asked to be.
 _ANY_LENGTH: Final = {"min_duration_s": 0, "max_duration_s": 100_000}
+
+#: What rings on after a song of a given length is cut after so many seconds.
+_TAIL_S: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,22 @@ def plan_values(wanted: Wanted) -> dict[str, Any]:
         PlanError: a range or a length is none, or both a range and a number of songs are asked for.
     """
     first, count = _numbers(wanted)
-    compose: dict[str, Any] = {"genres": wanted.genres, "first": first, "count": count}
+    compose: dict[str, Any] = {"genres": [_found(genre) for genre in wanted.genres], "first": first, "count": count}
     if wanted.each:
         compose["together"] = False
     if wanted.length is not None:
         compose["length_s"] = seconds(wanted.length)
     if wanted.min_score is not None:
         compose["min_score"] = wanted.min_score
-    return {"name": "+".join(Path(genre).stem for genre in wanted.genres) or "composed", "compose": compose,
-            "filters": dict(_ANY_LENGTH)}  # fmt: skip
+    name = "+".join(Path(genre).stem for genre in wanted.genres) or "composed"
+    values: dict[str, Any] = {"name": name, "compose": compose, "filters": dict(_ANY_LENGTH)}
+    return values if wanted.length is None else {**values, "tail_max_s": _TAIL_S}
+
+
+def _found(genre: str) -> str:
+    """Return a genre's name, or where it lies from everywhere: the plan may be written to another folder."""
+    path = Path(genre).expanduser()
+    return str(path.resolve()) if genre not in genre_names() and path.exists() else genre
 
 
 def seconds(length: str) -> float:

@@ -133,7 +133,7 @@ def _need(ledger: Ledger, submission: Submission, one: _Look) -> None:
     for song in ledger.all_song_files(submission.id):
         if song.midi and song.state not in (SongState.DONE, SongState.FAILED, SongState.CANCELLED):
             midi = [name for name in song.midi if name != song.song_hash]
-            one.songs.append(NamedSong(song=song.song_hash, source=song.source, midi=midi))
+            one.songs.append(NamedSong(song=song.song_hash, source=song.source, plan=song.plan, midi=midi))
 
 
 def _settle(ledger: Ledger, one: _Look, *, repair: bool) -> None:

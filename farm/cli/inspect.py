@@ -26,7 +26,7 @@ def status_command(submission: str | None, *, watch: bool, as_json: bool) -> int
 
         return watch_command(_number(submission), as_json=as_json)
     if submission is not None:
-        with _found(submission) as (ledger, number):
+        with opened(submission) as (ledger, number):
             status = ledger.status(number)
         print_json(status) if as_json else show(picture(View(status)), *stages(status.stages))
         return 0
@@ -38,7 +38,7 @@ def status_command(submission: str | None, *, watch: bool, as_json: bool) -> int
 
 def songs_command(submission: str, *, as_json: bool) -> int:
     """List the songs of a submission; `submission` is a number, or the folder of a local run."""
-    with _found(submission) as (ledger, number):
+    with opened(submission) as (ledger, number):
         rows, rejected = ledger.songs(number), ledger.status(number).rejected
     if as_json:
         print_json(rows)
@@ -54,7 +54,7 @@ def songs_command(submission: str, *, as_json: bool) -> int:
 
 def failures_command(submission: str, *, as_json: bool) -> int:
     """List what was rejected or failed; `submission` is a number, or the folder of a local run."""
-    with _found(submission) as (ledger, number):
+    with opened(submission) as (ledger, number):
         rows = ledger.failures(number)
     if as_json:
         print_json(rows)
@@ -86,7 +86,7 @@ def _number(submission: str | None) -> int | None:
 
 
 @contextmanager
-def _found(submission: str) -> Iterator[tuple[Ledger, int]]:
+def opened(submission: str) -> Iterator[tuple[Ledger, int]]:
     if submission.isdigit():
         with service_ledger() as ledger:
             yield ledger, int(submission)

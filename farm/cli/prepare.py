@@ -10,6 +10,7 @@ from typing import Any
 from farm.dataset.folder import claim, farm_folder
 from farm.ledger import Ledger, Submission
 from farm.planning.instruments import is_path
+from farm.planning.licences import check_named
 from farm.planning.plans import build_plan, is_plan, load_plan
 from farm.planning.presets import plan_preset
 from farm.planning.sources import Source, source_of
@@ -44,7 +45,7 @@ def prepare(asked: Asked) -> Request:
     """Check plan, source and soundfont, and claim the folder, before anything is written elsewhere.
 
     Raises:
-        PlanError, SourceError, AssetError, OutputError: each says what to mend.
+        PlanError, SourceError, AssetError, LicenceError, OutputError: each says what to mend.
     """
     plan = _plan(asked)
     found = source_of(plan)
@@ -53,6 +54,9 @@ def prepare(asked: Asked) -> Request:
     if (instruments := plan.instruments.loaded) is not None:
         for font in filter(is_path, instruments.soundfonts):
             _check_soundfont(Path(font), f"Check the patches of the instrument map {instruments.name}")
+    for font in filter(is_path, [] if plan.compose is None else plan.compose.soundfont_words):
+        _check_soundfont(Path(font), "Check the pools of soundfonts in `compose.soundfonts`")
+    check_named(plan)
     out = asked.out.expanduser().resolve()
     claim(out, plan)
     return Request(plan, found, out)

@@ -54,7 +54,7 @@ def _is_sure(ledger: Ledger, numbers: Sequence[int], *, dry_run: bool, yes: bool
 
 
 def _purge(ledger: Ledger, submission: Submission, *, dry_run: bool, forget: bool) -> dict[str, Any]:
-    needed = _needed_by_others(ledger, submission)
+    needed = needed_by_others(ledger, submission)
     mine = _named(ledger, submission, needed)
     others = any(
         ledger.submission(number).state not in SUBMISSION_ENDS or ledger.submission(number).plan.keep_store
@@ -93,7 +93,7 @@ def _named(ledger: Ledger, submission: Submission, needed: set[str]) -> list[Nam
     return [*stems.values(), NamedSong(midi=sorted(midi))]
 
 
-def _needed_by_others(ledger: Ledger, submission: Submission) -> set[str]:
+def needed_by_others(ledger: Ledger, submission: Submission) -> set[str]:
     """Return the names of files that other submissions with the same store need, or keep on purpose."""
     needed: set[str] = set()
     for number in ledger.store_rivals(submission.id):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import sys
 import time
@@ -17,7 +18,9 @@ from farm.ledger import Ledger, SubmissionStatus, open_ledger
 from farm.scheduling.local import run_local
 from farm.scheduling.slothost import SlotHost
 from schemas.dataset import DATASET
+from schemas.errors import MissingDependencyError
 from schemas.machine import usable_cores
+from schemas.plan import DatasetPlan
 from schemas.states import SUBMISSION_ENDS
 
 
@@ -25,6 +28,7 @@ def run_command(asked: Asked, *, host: SlotHost, slots: int | None, as_json: boo
     """Make the dataset with the slots of `host` and print a summary; returns the exit code."""
     began = time.monotonic()
     request = prepare(asked)
+    check_effects(request.plan)
     with locked(request.out), translated_os_errors(request.out), Progress(quiet=as_json) as progress:
         report = _finished(request, began) if is_finished(request.out) else None
         if report is None:
@@ -34,6 +38,22 @@ def run_command(asked: Asked, *, host: SlotHost, slots: int | None, as_json: boo
     else:
         summary(report)
     return int(report["exit_code"])
+
+
+def check_effects(plan: DatasetPlan) -> None:
+    """See to it that the effects of the mix can be made here, before a stem is rendered.
+
+    Raises:
+        MissingDependencyError: they cannot.
+    """
+    if plan.output.is_rendered and plan.mix.every_effect and importlib.util.find_spec("dawdreamer") is None:
+        usual = (
+            "; or write `mix: {preset: composed-dry}` in the plan, which has none" if plan.compose is not None else ""
+        )
+        raise MissingDependencyError(
+            "the effects of the mix need DawDreamer, which is not installed",
+            hint=f"`pip install 'stemfarm[plugins]'`{usual}",
+        )
 
 
 def _ledger_url(out: Path) -> str:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from farm.ledger import SubmissionStatus
+from schemas.dataset import ANNOTATION
 from schemas.states import SubmissionState
 from schemas.words import counted
 
@@ -101,7 +102,8 @@ def summary(report: Mapping[str, Any]) -> None:
     if not report["songs"]["published"]:
         console.print(f"every file and song, with its reason: farm failures {out}", highlight=False, soft_wrap=True)
         return
-    tracks = "*/Track*" if any(Path(report["out"]).glob("[a-z]*/Track*")) else "Track*"  # in the folders of splits
+    patterns = ("Track*", "*/Track*", "*", "*/*")  # in folders of splits or shards, by number in the layout musicgen
+    tracks = next((some for some in patterns if any(Path(report["out"]).glob(f"{some}/{ANNOTATION}"))), "Track*")
     heard = {"stems": "listen: {}/stems/*", "midi": "look: {}/all_stems.mid"}.get(report["parts"], "listen: {}/mix.*")
     console.print(f"{heard.format(f'{out}/{tracks}')}   check: farm verify {out}", highlight=False, soft_wrap=True)
     if report["rejected"]:

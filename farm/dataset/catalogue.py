@@ -46,6 +46,14 @@ SONG_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
     "song_verdict": (Kind.TEXT, "pass, or warn where a stem has a finding or no audio"),
     "song_findings": (Kind.WORDS, "findings of all its stems"),
     "song_sounding": (Kind.NUMBER, "share of the notes of all stems that sound, 0 to 1"),
+    "score": (Kind.NUMBER, "of the mix, 0 to 1: `farm score`"),
+    "score_tempo": (Kind.NUMBER, "how clear a pulse is, 0 to 1"),
+    "score_harmony": (Kind.NUMBER, "how far all is of one key, 0 to 1"),
+    "score_rhythm": (Kind.NUMBER, "how far sounds are struck and die away, 0 to 1"),
+    "score_noise": (Kind.NUMBER, "1 without a floor of noise"),
+    "score_labels": (Kind.NUMBER, "how well sounds begin where the notes do, 0 to 1"),
+    "symbolic": (Kind.NUMBER, "score of a composed song before it was played, 0 to 1"),
+    "attempt": (Kind.NUMBER, "tries at a composed song that were thrown away"),
     "mix": (Kind.TEXT, "path of the mix in the dataset"),
     "mixes": (Kind.WORDS, "names of its other mixes"),
 }
@@ -92,7 +100,7 @@ FIELDS: Final[dict[str, Kind]] = {name: kind for name, (kind, _) in {**SONG_FIEL
 
 _KEPT: Final = "catalogue.jsonl"
 #: Raised when other facts are gathered, so that what was kept before is read anew.
-_FORM: Final = 2
+_FORM: Final = 3
 #: Fields of a stem -> what they are called in its quality.
 _QUALITY: Final = {
     "verdict": "verdict", "sounding": "sounding_share", "onset_lag": "onset_lag_s", "raw_peak": "peak_dbfs",
@@ -118,21 +126,22 @@ def read_catalogue(folder: Path) -> tuple[Shelf, list[Entry]]:
     kept = _kept(folder)
     found: dict[str, Entry] = {}
     keys: dict[str, str] = {}
-    for track, split, key, extra in _tracks(shelf):
-        entry = kept.get((track, key)) or _read(folder / folder_of(track, split), is_slakh=shelf.record is None)
+    for track, split, place, key, extra in _tracks(shelf):
+        entry = kept.get((track, key)) or _read(folder / place, is_slakh=shelf.record is None)
         keys[track], found[track] = key, entry
-        _place(entry, track, split, extra)
+        _place(entry, track, split, place, extra)
     if any((track, key) not in kept for track, key in keys.items()):
         _keep(folder, keys, found)
     return shelf, [found[track] for track in sorted(found)]
 
 
-def _tracks(shelf: Shelf) -> Iterator[tuple[str, str | None, str, Facts]]:
-    """Yield (track, split, what changes when its facts do, facts of the records) of every track."""
+def _tracks(shelf: Shelf) -> Iterator[tuple[str, str | None, str, str, Facts]]:
+    """Yield (track, split, folder, what changes when its facts do, facts of the records) of every track."""
     if shelf.record is None:
         for track, split in shelf.places.items():
-            status = (shelf.folder / folder_of(track, split) / SLAKH_PATHS.sign).stat()
-            yield track, split, f"{status.st_size}-{status.st_mtime_ns}", {}
+            place = folder_of(track, split)
+            status = (shelf.folder / place / SLAKH_PATHS.sign).stat()
+            yield track, split, place, f"{status.st_size}-{status.st_mtime_ns}", {}
         return
     for record in shelf.tracks:
         key = next((file.sha256 for file in record.files if file.path == ANNOTATION), "")
@@ -140,13 +149,12 @@ def _tracks(shelf: Shelf) -> Iterator[tuple[str, str | None, str, Facts]]:
             "cluster": record.cluster or None, "source": record.source, "song": record.song_sha256,
             "uuid": PurePosixPath(record.source).stem,
         }  # fmt: skip
-        yield record.track, record.split, key, extra
+        yield record.track, record.split, record.folder, key, extra
 
 
-def _place(entry: Entry, track: str, split: str | None, extra: Facts) -> None:
+def _place(entry: Entry, track: str, split: str | None, folder: str, extra: Facts) -> None:
     """Add what the records say, and make paths relative to the dataset."""
     entry.song.update(extra, track=track, split=split)
-    folder = folder_of(track, split)
     for facts, name in [(entry.song, "mix"), *((stem, key) for stem in entry.stems for key in ("audio", "midi"))]:
         facts[name] = None if facts.get(name) is None else f"{folder}/{PurePosixPath(str(facts[name])).as_posix()}"
 
@@ -185,6 +193,7 @@ def _of_annotation(song: Mapping[str, Any]) -> Entry:
         "channels": song["channels"],
         "warnings": sorted(song["warnings"]),
         **_song_quality(song.get("quality") or {}),
+        **_scores(song),
         "mix": song["mix"]["audio"],
         "mixes": [mix["name"] for mix in song.get("mixes", [])],
     }
@@ -197,6 +206,13 @@ def _song_quality(quality: Mapping[str, Any]) -> Facts:
         "song_findings": sorted(quality.get("findings", [])),
         "song_sounding": quality.get("sounding_share"),
     }
+
+
+def _scores(song: Mapping[str, Any]) -> Facts:
+    score, composed = song.get("score") or {}, song.get("composed") or {}
+    parts = {f"score_{part}": score.get(part) for part in ("tempo", "harmony", "rhythm", "noise", "labels")}
+    symbolic = (composed.get("symbolic") or {}).get("score")
+    return {"score": score.get("score"), **parts, "symbolic": symbolic, "attempt": composed.get("attempt")}
 
 
 def _stem(stem: Mapping[str, Any]) -> Facts:

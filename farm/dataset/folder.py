@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from farm.dataset.places import track_folders
 from schemas.dataset import DATASET, FARM_FOLDER, RESPLIT
 from schemas.errors import DiskFullError, OutputError
+from schemas.layouts import SAMPLE
 from schemas.plan import DatasetPlan
 
 _CLAIM = "plan.json"
@@ -71,7 +72,8 @@ def claimed_plan(out: Path) -> DatasetPlan:
 
 def published_tracks(out: Path) -> int:
     """Count the published songs in the folder of a dataset: songs appear there whole or not at all."""
-    return sum(path.is_dir() for pattern in ("Track*", "[a-z]*/Track*") for path in out.glob(pattern))
+    patterns = ("Track*", "[a-z]*/Track*", f"*/{SAMPLE}", f"*/*/{SAMPLE}")
+    return sum(path.is_dir() or path.name == SAMPLE for pattern in patterns for path in out.glob(pattern))
 
 
 def _check_same(mark: Path, plan: DatasetPlan, out: Path) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from farm.dataset.places import track_folders
 from schemas.base import canonical_json
-from schemas.dataset import DATASET, FARM_FOLDER, MANIFEST, RESPLIT, SLAKH_PATHS, DatasetRecord, TrackRecord
+from schemas.dataset import DATASET, FARM_FOLDER, FILTER, MANIFEST, RESPLIT, SLAKH_PATHS, DatasetRecord, TrackRecord
 from schemas.errors import DatasetError, NoDatasetError
 
 #: Journal of tracks that are being moved; there only while that is under way, or after it was broken off.
@@ -74,6 +74,11 @@ def check_whole(folder: Path) -> None:
         raise DatasetError(
             f"tracks of {folder} were being moved between splits when that was broken off",
             hint=f"`farm resplit {folder}` finishes it, `farm resplit {folder} --undo` takes it back",
+        )
+    if (folder / FILTER / JOURNAL).exists():
+        raise DatasetError(
+            f"tracks of {folder} were being moved out of it when that was broken off",
+            hint=f"`farm filter {folder} --min-score 0` finishes it, `farm filter {folder} --undo` takes it back",
         )
 
 

@@ -6,14 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from schemas.convert import ConvertOrder, ReworkAnswer, ReworkReport, SubmixOrder
+from schemas.convert import ConvertOrder, ReworkAnswer, ReworkReport, ScoreOrder, SubmixOrder
 from schemas.errors import ServiceError, error_of
 from schemas.tasks import REWORKER
 
+Order = ConvertOrder | SubmixOrder | ScoreOrder
 Progress = Callable[[int, int], None]
 
 
-def rework(order: ConvertOrder | SubmixOrder, progress: Progress) -> ReworkReport:
+def rework(order: Order, progress: Progress) -> ReworkReport:
     """Have an order done and return what became of it.
 
     The process ends when this one does: its input is kept open as long as somebody waits for it.
@@ -42,9 +43,7 @@ def rework(order: ConvertOrder | SubmixOrder, progress: Progress) -> ReworkRepor
     return report
 
 
-def _listen(
-    process: subprocess.Popen[str], order: ConvertOrder | SubmixOrder, progress: Progress
-) -> ReworkReport | None:
+def _listen(process: subprocess.Popen[str], order: Order, progress: Progress) -> ReworkReport | None:
     if process.stdin is None or process.stdout is None:
         return None
     try:

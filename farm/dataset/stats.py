@@ -16,7 +16,7 @@ from schemas.gm import DRUM_PROGRAM, program_name
 from schemas.splits import OMITTED
 
 #: Widths of the bars of distributions.
-_SECONDS, _BPM, _LUFS, _STEMS = 30, 20, 3, 2
+_SECONDS, _BPM, _LUFS, _STEMS, _PERCENT = 30, 20, 3, 2, 10
 #: A distribution has at most so many; what lies beyond is in the last.
 _BARS: Final = 24
 
@@ -122,11 +122,16 @@ def _spreads(entries: Sequence[Entry]) -> dict[str, Spread]:
         "duration, s": _spread("songs", [song.get("duration") for song in songs], _SECONDS),
         "number of stems": _spread("songs", [song.get("stems") for song in songs], _STEMS),
         "tempo, bpm": _spread("songs", [song.get("tempo") for song in songs], _BPM),
+        "score of the mix, percent": _spread("songs", [_percent(song.get("score")) for song in songs], _PERCENT),
         "loudness of the mix, LUFS": _spread("songs", [song.get("mix_lufs") for song in songs], _LUFS),
         "loudness as rendered, LUFS": _spread("stems", [stem.get("lufs") for stem in stems], _LUFS),
         "loudness as published, LUFS": _spread("stems", [stem.get("published_lufs") for stem in stems], _LUFS),
     }
     return {name: spread for name, spread in found.items() if spread is not None}
+
+
+def _percent(value: Value) -> float | None:
+    return round(100.0 * value, 4) if isinstance(value, int | float) else None
 
 
 def _spread(of: str, values: Iterable[Value], width: int) -> Spread | None:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, case, or_, select
 
 from farm.ledger.clock import db_now
 from farm.ledger.models import SUBMISSION_OPEN, FileRow, SongRow, StemRow, SubmissionRow
 from farm.ledger.parsed import plan_of
 from farm.ledger.songs import split_of
+from schemas.compose import COMPOSED
+from schemas.plan import DatasetPlan
 from schemas.states import SONG_ENDS, SUBMISSION_ENDS, SongState, StemState, SubmissionState
 
 #: Rows of one page.
@@ -49,6 +51,7 @@ class SongFiles:
     source: str  #: path of its file
     store_root: str
     midi: tuple[str, ...]  #: of its parts, and its own
+    plan: DatasetPlan | None = None  #: that composes it; None for a song that was found
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def _songs(conn: Connection, *conditions: ColumnElement[bool]) -> list[SongFiles
         select(
             SongRow.id, SongRow.name, SongRow.state, SongRow.song_hash, FileRow.path, SubmissionRow.source_root,
             SubmissionRow.store_root, SongRow.split,
+            case((SubmissionRow.source_root == COMPOSED, SubmissionRow.plan)).label("composes"),
         )
         .join(FileRow, FileRow.id == SongRow.file_id)
         .join(SubmissionRow, SubmissionRow.id == SongRow.submission_id)
@@ -104,6 +108,7 @@ def _songs(conn: Connection, *conditions: ColumnElement[bool]) -> list[SongFiles
         SongFiles(
             row.id, row.name, row.state, row.song_hash, str(PurePath(row.source_root) / row.path), row.store_root,
             () if row.split is None else (row.song_hash, *_midi_of(row.name, row.split)),
+            None if row.composes is None else plan_of(row.composes),
         )
         for row in rows
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Final
 from farm.ledger.drawn import DrawnStem, PlayedStem
 from farm.planning.balance import patch_in_turn
 from farm.planning.pools import drawn_from
+from farm.planning.samples import sample_patch
 from schemas.base import draw
 from schemas.choices import choices_of, is_drawn, pool_of
 from schemas.errors import LedgerError
@@ -29,7 +30,8 @@ _SECOND_S: Final = 1 / 4000
 _NOTE_S: Final = 1e-3
 #: The same of engines whose instruments compute their sound sample by sample, by engine class: seconds for a second of audio,
 #: rough means over the demo songs on the farm's own patches (0.002 to 0.05 s in Faust, 0.01 to 0.02 s for MDA's plug-ins).
-_STEADY_S: Final = {"dawdreamer": 1 / 60, "faust": 1 / 60}
+#: Recordings are stretched once and then copied.
+_STEADY_S: Final = {"dawdreamer": 1 / 60, "faust": 1 / 60, "sampler": 1 / 100}
 
 #: What makes parts of a song share a patch: the program, of drums the kit, and where the plan says so the part itself.
 _Sharing = tuple[int, int, str]
@@ -64,7 +66,12 @@ def draw_stems(
 def _own_patches(plan: DatasetPlan, facts: EngineFacts, split: SplitResult) -> dict[str, Patch]:
     own = PatchChoice(name="own")
     parts = [part for part in split.parts if not is_drawn(plan, part, split.genre)]
-    return {part.name: _patch(plan, facts, part, own, facts.soundfont) for part in parts}
+    return {
+        part.name: _patch(plan, facts, part, own, facts.soundfont)
+        if part.sample is None
+        else sample_patch(plan, facts, part, part.sample)
+        for part in parts
+    }
 
 
 def drawn(
@@ -121,6 +128,8 @@ def redraw_stems(
     stems = {stem.name: stem for stem in played}
     found = {name: stem.job.patch for name, stem in stems.items()}
     changed: list[DrawnStem] = []
+    if any(part.name in stems and stems[part.name].failed is not None and part.sample for part in split.parts):
+        return []  # there is no other for a recording
     for key, parts in sorted(_sharing(plan, split).items()):
         together = choices_of(plan, parts[0], split.genre, {pitch for part in parts for pitch in part.struck})
         mine = [part for part in parts if part.name in stems]

@@ -12,10 +12,13 @@ from typing import Any, Final, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from farm.planning.bands import with_band
+from farm.planning.corpora import with_corpus
 from farm.planning.effects import with_effects
 from farm.planning.genres import with_genres
 from farm.planning.instruments import inlined
 from farm.planning.mixes import with_mixes
+from farm.planning.pools import with_pools
+from farm.planning.samples import with_samples
 from farm.planning.submixes import with_recipes
 from farm.planning.yamlfile import read_keys
 from schemas.errors import PlanError
@@ -67,7 +70,9 @@ def build_plan(
         PlanError: with the file or `command line`, the dotted key, and the nearest known key.
     """
     merged = inlined(_merge(values, overrides or {}), folder, where=where)
-    merged = with_genres(merged, folder, where=where)
+    merged = with_pools(with_genres(merged, folder, where=where), folder, where=where)
+    merged = with_samples(merged, folder, where=where)
+    merged = with_corpus(merged)
     merged = with_recipes(with_band(merged, folder, where=where), folder)
     merged = with_effects(with_mixes(merged, folder), folder)
     try:

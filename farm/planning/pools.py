@@ -145,7 +145,9 @@ class _Reader:
         allowed = [asset for asset in tagged if self._licences.allows(asset.licence)]
         if not allowed:
             said = ", ".join(f"{asset.name} ({asset.licence})" for asset in tagged)
-            raise PlanError(f"{where}: `licences` forbids every soundfont with the tag {tag}: {said}", hint="Name others")
+            raise PlanError(
+                f"{where}: `licences` forbids every soundfont with the tag {tag}: {said}", hint="Name others"
+            )
         here = [asset for asset in allowed if next(places(self._registry, asset, self._assets), None) is not None]
         if not here:
             names = ", ".join(asset.name for asset in allowed)

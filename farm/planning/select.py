@@ -12,6 +12,7 @@ from farm.planning.rules import Rules
 from farm.planning.sieve import ScannedFile, Sieve
 from schemas.base import draw
 from schemas.compose import number_of
+from schemas.layouts import song_name
 from schemas.plan import DatasetPlan, DuplicatePlan
 from schemas.song import SongSpec
 from schemas.states import RejectReason
@@ -75,7 +76,7 @@ def select_by_steps(plan: DatasetPlan, facts: Sequence[ScannedFile]) -> Iterator
     chosen: list[ChosenSong] = []
     for hashes in _steps(order[:limit]):
         chosen += [
-            _chosen(_track(plan, rank, kept[song_hash]), kept[song_hash], clusters[song_hash])
+            _chosen(plan, _track(plan, rank, kept[song_hash]), kept[song_hash], clusters[song_hash])
             for rank, song_hash in enumerate(hashes, start=len(chosen) + 1)
         ]
         yield None
@@ -97,9 +98,8 @@ def _steps(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (items[start : start + _STEP] for start in range(0, len(items), _STEP))
 
 
-def _chosen(track: int, file: ScannedFile, cluster: str) -> ChosenSong:
+def _chosen(plan: DatasetPlan, track: int, file: ScannedFile, cluster: str) -> ChosenSong:
     file_id, path, facts = file
-    spec = SongSpec(
-        song_hash=facts.song_hash, track=track, name=f"Track{track:05d}", source=path, facts=facts, cluster=cluster
-    )
+    name = song_name(plan.output.layout, track)
+    spec = SongSpec(song_hash=facts.song_hash, track=track, name=name, source=path, facts=facts, cluster=cluster)
     return ChosenSong(file_id, spec)

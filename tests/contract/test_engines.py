@@ -18,6 +18,7 @@ from tests.support.engines import Audio, Tape
 from tests.support.far import Fars
 from tests.support.midi import bend, control, note, song
 from tests.support.plugins import own_patch
+from tests.support.samples import recordings
 from tests.support.soundfont import ONE_SHOT, SINE, write_soundfont
 from workers.engines import ENGINES, engine_class
 from workers.engines.base import Engine
@@ -51,6 +52,7 @@ def _far(engine: str, one: str, other: str) -> tuple[str, Variant]:
 VARIANTS = dict(
     [
         ("fluidsynth", Variant("fluidsynth", _presets, far=False)),
+        ("sampler", Variant("sampler", recordings, far=False)),
         _far("faust", "drawbar-organ", "electric-piano"),
         _far("dawdreamer", "mda-piano", "mda-epiano"),
         _far("dawdreamer", "mda-dx10", "mda-jx10"),

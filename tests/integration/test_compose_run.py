@@ -46,7 +46,9 @@ def test_labels_say_what_the_composer_meant_and_agree_with_what_was_read_from_th
         composed = song["composed"]
         assert composed["genres"] == ["jazz", "latin"]
         assert composed["end_s"] == pytest.approx(8.0, abs=1e-3)
-        assert [bar["time_s"] for bar in composed["bars"]] == pytest.approx(song["downbeats_s"][: len(composed["bars"])], abs=2e-6)
+        assert [bar["time_s"] for bar in composed["bars"]] == pytest.approx(
+            song["downbeats_s"][: len(composed["bars"])], abs=2e-6
+        )
         assert composed["tempo_bpm"] == pytest.approx(song["tempo"][0]["bpm"], rel=1e-5)
         for before, chord in zip(composed["chords"], composed["chords"][1:], strict=False):
             assert before["end_s"] == chord["start_s"]
@@ -56,7 +58,10 @@ def test_labels_say_what_the_composer_meant_and_agree_with_what_was_read_from_th
             (stem,) = layer["stems"]
             assert (stems[stem]["track_name"], stems[stem]["program"]) == (layer["name"], layer["program"])
             inside = [
-                any(section["start_s"] <= onset <= section["end_s"] and layer["name"] in section["layers"] for section in composed["sections"])
+                any(
+                    section["start_s"] <= onset <= section["end_s"] and layer["name"] in section["layers"]
+                    for section in composed["sections"]
+                )
                 for onset in stems[stem]["notes"]["onset_s"]
             ]
             assert all(inside)
@@ -94,7 +99,8 @@ def test_the_service_makes_the_same_bytes_from_the_plan_that_was_written_down(wh
 
 
 @pytest.mark.parametrize(
-    ("mode", "there", "gone"), [("mix", ["mix.flac"], ["stems"]), ("stems", ["stems"], ["mix.flac"]), ("midi", [], ["mix.flac", "stems"])]
+    ("mode", "there", "gone"),
+    [("mix", ["mix.flac"], ["stems"]), ("stems", ["stems"], ["mix.flac"]), ("midi", [], ["mix.flac", "stems"])],
 )
 def test_less_is_published_where_less_is_asked_for_and_it_is_the_same(
     whole: Path, tmp_path: Path, mode: str, there: list[str], gone: list[str]
@@ -120,17 +126,3 @@ def test_less_is_published_where_less_is_asked_for_and_it_is_the_same(
         assert said["mix"]["loudness_lufs"] == own["mix"]["loudness_lufs"]
     done = farm("verify", out, "--json")
     assert done.returncode == 0, done.stdout
-
-
-def test_what_cannot_be_asked_for_is_said_before_anything_is_made(tmp_path: Path) -> None:
-    for arguments, message in (
-        (("--genre", "jaz"), "Did you mean `jazz`?"),
-        (("--count", 3, "--range", "0:3"), "both say how many songs"),
-        (("--range", "5:5"), "no range of songs"),
-        (("--length", "long"), "no length"),
-        (("--mode", "vocals"), "output.parts"),
-    ):
-        done = farm("compose", "--out", tmp_path / "out", *arguments)
-        assert done.returncode == 2
-        assert message in done.stderr
-        assert not (tmp_path / "out").exists()

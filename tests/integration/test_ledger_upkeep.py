@@ -8,8 +8,10 @@ from sqlalchemy import update
 from farm.ledger import Ledger
 from farm.ledger.models import Row, SongRow, StemRow, TallyRow
 from farm.ledger.retry import MAX_LOSSES
+from schemas.compose import COMPOSED, path_of
 from schemas.errors import StateError, UnknownIdError
 from schemas.states import EventKind, SongState, StemState, SubmissionState, TaskKind
+from tests.support.composing import plan as composing
 from tests.support.ledgers import (
     Worker,
     assert_counters_are_true,
@@ -137,6 +139,22 @@ def test_only_what_has_ended_is_forgotten_and_then_wholly(ledger: Ledger) -> Non
         ledger.forget(number)
     run_to_end(ledger, worker, other)
     assert ledger.audit() == []
+
+
+def test_a_composed_song_comes_with_the_plan_that_composes_it(ledger: Ledger) -> None:
+    asked = composing(length_s=8)
+    number = ledger.create_submission(asked, source_root=COMPOSED, out_dir="out", store_root="store")
+    ledger.add_files(number, [path_of(0)])
+    ledger.seal(number)
+    worker, chief = Worker(ledger), reconciler(ledger)
+    worker.work()
+    for _ in range(2):
+        chief.tick()
+    worker.work(TaskKind.SPLIT)
+    (song,) = ledger.all_song_files(number)
+    assert (song.plan, song.source) == (asked, f"{COMPOSED}/{path_of(0)}")
+    found, _ = rendering(ledger, out_dir="found")
+    assert [one.plan for one in ledger.all_song_files(found)] == [None]
 
 
 def test_the_same_song_under_way_elsewhere_keeps_its_midi(ledger: Ledger) -> None:

@@ -20,6 +20,11 @@ REQUESTS = {
     "delay": effect("delay", "click", 1.0, time=200, feedback=0.5, wet=0.5, damp=16000),
     "chorus": effect("chorus", "sine", 2.0, wet=1),
     "saturation": effect("saturation", "steps", 2.0, drive=12, lean=0),
+    "gain": effect("gain", "steps", 2.0, gain=12, ceiling=-3),
+    "ladder_filter": effect("ladder_filter", "click", 1.0, cutoff=1000, resonance=0),
+    "ringing filter": effect("ladder_filter", "click", 1.0, cutoff=1000, resonance=0.9),
+    "phaser": effect("phaser", "sine", 4.0, rate=2, depth=2, centre=440, feedback=0.3),
+    "dry phaser": effect("phaser", "sine", 1.0, wet=0),
     "lower rate": effect("reverb", "sine", 2.0, 16000, wet=0.5, damp=16000),
 }
 UNITS = {
@@ -29,6 +34,9 @@ UNITS = {
     "delay": "damp,feedback,time,wet",
     "chorus": "delay,depth,rate,wet",
     "saturation": "drive,lean,output,wet",
+    "gain": "ceiling,gain",
+    "ladder_filter": "cutoff,resonance",
+    "phaser": "centre,depth,feedback,rate,wet",
 }
 
 Stereo = NDArray[np.float32]
@@ -108,3 +116,31 @@ def test_saturation_keeps_what_is_soft_and_rounds_what_is_loud(heard: dict[str, 
     assert db(heard["saturation"], 1.2, 1.9) - db(source, 1.2, 1.9) < -4
     spectrum = np.abs(np.fft.rfft(heard["saturation"][RATE_HZ:, 0]))
     assert spectrum[1320] > 0.05 * spectrum[440]
+
+
+def test_gain_lifts_what_is_soft_and_nothing_passes_its_ceiling(heard: dict[str, Stereo]) -> None:
+    source = sound("steps", 2.0, RATE_HZ).T
+    assert db(heard["gain"], 0.2, 0.9) - db(source, 0.2, 0.9) == pytest.approx(12, abs=0.3)
+    assert np.abs(heard["gain"]).max() <= 10 ** (-3 / 20)
+
+
+def spectrum_db(audio: Stereo, hertz: float) -> float:
+    spectrum = np.abs(np.fft.rfft(audio[:RATE_HZ, 0]))
+    return 20 * float(np.log10(spectrum[round(hertz)] + 1e-12))
+
+
+def test_a_ladder_filter_takes_off_24_db_an_octave_above_its_edge_and_rings_there(heard: dict[str, Stereo]) -> None:
+    plain, ringing = heard["ladder_filter"], heard["ringing filter"]
+    assert spectrum_db(plain, 4000) - spectrum_db(plain, 8000) == pytest.approx(24, abs=4)
+    assert spectrum_db(plain, 50) - spectrum_db(plain, 8000) > 60
+    assert (
+        spectrum_db(ringing, 1000) - spectrum_db(ringing, 50) > spectrum_db(plain, 1000) - spectrum_db(plain, 50) + 12
+    )
+
+
+def test_a_phasers_notches_wander_and_dry_it_changes_nothing(heard: dict[str, Stereo]) -> None:
+    phaser = heard["phaser"]
+    swells = [db(phaser, beat / 20, (beat + 1) / 20) for beat in range(2, 38)]
+    assert max(swells) - min(swells) > 3
+    assert np.abs(phaser[:, 0] - phaser[:, 1]).max() > 0.05
+    assert heard["dry phaser"] == pytest.approx(sound("sine", 1.0, RATE_HZ).T, abs=1e-6)

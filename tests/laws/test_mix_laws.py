@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from schemas.dataset import MixResult
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from tests.support.stems import Audio, stem_inputs
 from workers.audio.files import read_audio
 from workers.audio.meter import LoudnessMeter

@@ -2,47 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Audio = NDArray[np.float32]
 
-#: Frames of a window and from one to the next, at 44,100 Hz: 46 and 3 ms.
-_WINDOW: Final = 2048
+#: Frames from one short spectrum to the next, at 44,100 Hz: 3 ms.
 _HOP: Final = 128
 #: Sums of neighbouring bins: so many bands, from 30 Hz to 16 kHz.
 _BANDS: Final = 96
 #: A rise is counted over so many hops, and two onsets lie so far apart at least.
 _LAG: Final = 4
 _APART_S: Final = 0.03
-FLOOR = 1e-2
 
 
-def onsets(audio: Audio, rate_hz: int = 44100, *, window: int = _WINDOW, least: float = 0.06) -> NDArray[np.float64]:
+class Ear(NamedTuple):
+    """How it listens."""
+
+    window: int  #: frames of a short spectrum: long ones tell low tones apart, short ones hear strokes that are near
+    floor: float  #: relative to a band's own peak; what lies below it counts for nothing
+    least: float  #: of the highest peaks, how high the others must be
+
+
+#: For drums, soft beside loud; and for tones, whose beats and decays are no onsets.
+STROKES: Final = Ear(1024, 1e-5, 0.1)
+TONES: Final = Ear(2048, 1e-2, 0.25)
+
+
+def onsets(audio: Audio, ear: Ear, rate_hz: int = 44100) -> NDArray[np.float64]:
     """Return the seconds at which something begins to sound: peaks of how much louder the bands become.
 
     Bands are heard in proportion to what has sounded in them, so that what is soft is heard beside what is loud.
 
     Args:
         audio: float [frames, channels].
+        ear: for what it holds.
         rate_hz: its sample rate.
-        window: frames of the short spectra; longer ones tell low tones apart, shorter ones hear strokes that are near.
-        least: of the highest peaks, how high the others must be.
     """
+    window = ear.window
     mono = np.pad(audio.mean(axis=1), (window, window))
     bands = _bands(mono, rate_hz, window)
-    level = np.log10(FLOOR + bands / (bands.max(axis=0) + 1e-4 * bands.max()))
+    level = np.log10(ear.floor + bands / (bands.max(axis=0) + 1e-4 * bands.max()))
     rise = np.maximum(level[_LAG:] - np.maximum.reduce([level[:-_LAG], level[1 : 1 - _LAG]]), 0.0)
     novelty = rise.mean(axis=1)
     novelty = np.convolve(novelty, np.hanning(7) / np.hanning(7).sum(), mode="same")
     apart = max(1, round(_APART_S * rate_hz / _HOP))
     high = np.quantile(novelty, 0.995)
     found: list[int] = []
-    for place in np.flatnonzero(_is_peak(novelty, apart) & (novelty > least * high)):
+    for place in np.flatnonzero(_is_peak(novelty, apart) & (novelty > ear.least * high)):
         around = novelty[max(0, place - 10 * apart) : place + 10 * apart]
-        if novelty[place] > np.median(around) + 0.5 * least * high:
+        if novelty[place] > np.median(around) + 0.5 * ear.least * high:
             found.append(int(place))
     # A rise is at its greatest where the new sound reaches the middle of the window.
     return np.array([((place + _LAG / 2) * _HOP - window + window / 2) / rate_hz for place in found])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import mido
-
 from schemas.annotation import ComposedBar, ComposedChord, ComposedLayer, ComposedSection, ComposedSong
 from schemas.base import content_hash
 from schemas.score import PPQ
 from schemas.song import Part
 from workers.annotating.notes import TIME_DIGITS
+from workers.composing.meters import quarter_us
 from workers.composing.song import Composed
 from workers.composing.theory import harte, parse_key
 
@@ -26,7 +25,7 @@ def composed_labels(song: Composed, parts: Sequence[Part], *, number: int, durat
     """
     score = song.score
     key = parse_key(score.key)
-    tick_s: float = mido.bpm2tempo(score.tempo_bpm) / 1e6 / PPQ  # as the MIDI file has it
+    tick_s = quarter_us(score.tempo_bpm) / 1e6 / PPQ  # as the MIDI file has it
 
     def at(tick: int) -> float:
         return min(round(tick * tick_s, TIME_DIGITS), duration_s)

@@ -14,7 +14,7 @@ from schemas.compose import number_of
 from schemas.dataset import SLAKH_PATHS, MixResult, StemRecord, TrackPaths
 from schemas.errors import AnnotationError
 from schemas.gm import program_class, program_name
-from schemas.patch import EngineFacts, Patch
+from schemas.patch import EngineFacts, Patch, SampleSettings
 from schemas.plan import DatasetPlan
 from schemas.replaced import OTHER_PATCH, Replaced
 from schemas.result import StemResult
@@ -26,6 +26,7 @@ from workers.annotating.beats import song_time
 from workers.annotating.composed import composed_labels
 from workers.annotating.notes import TIME_DIGITS, stem_notes
 from workers.annotating.quality import song_quality, stem_quality
+from workers.annotating.samples import sample_gain_db, sample_label
 from workers.composing.song import Composed
 from workers.midi.playing import Playing
 
@@ -80,7 +81,8 @@ def annotate_song(
     _check_agreement(split, stems, mix)
     time = song_time(source_midi, duration_s=duration_s, music_s=split.duration_s)
     mixed = {record.name: record for record in mix.stems}
-    annotated = [_stem(stem, mixed.get(stem.part.name), mix, plan, paths, duration_s) for stem in stems]
+    bpm = time.tempo[0].bpm
+    annotated = [_stem(stem, mixed.get(stem.part.name), mix, plan, paths, duration_s, bpm) for stem in stems]
     return SongAnnotation(
         track=song.name,
         duration_s=duration_s,
@@ -102,6 +104,7 @@ def annotate_song(
             common_gain_db=mix.common_gain_db,
             is_sum=mix.whole is None,
             whole=mix.whole,
+            limiter=mix.limiter,
         ),
         submixes=mix.submixes,
         mixes=mix.mixes,
@@ -126,9 +129,15 @@ def mixing_values_of(part: Part, patch: Patch, result: StemResult, plan: Dataset
     )
 
 
-def kind_of(part: Part, patch: Patch | None, plan: DatasetPlan) -> StemKind:
-    """Return what the roles of a mix go by."""
-    return StemKind(_class_of(part, plan), "" if patch is None else patch.group, part.program, part.is_drum)
+def kind_of(part: Part, patch: Patch | None, plan: DatasetPlan, genre: str = "") -> StemKind:
+    """Return what the roles of a mix go by; `genre` is that of a composed song, whose tracks are its layers."""
+    group = "" if patch is None else patch.group
+    gain_db = sample_gain_db(part.sample, plan)
+    kind = StemKind(_class_of(part, plan), group, part.program, part.is_drum, gain_db=gain_db)
+    if plan.compose is None:
+        return kind
+    layer = part.track_name if part.sample is None else part.sample.layer
+    return kind._replace(layer=part.track_name, layer_role=plan.compose.role_of(layer, genre))
 
 
 def _check_agreement(split: SplitResult, stems: Sequence[RenderedStem], mix: MixResult) -> None:
@@ -148,6 +157,7 @@ def _stem(
     plan: DatasetPlan,
     paths: TrackPaths,
     duration_s: float,
+    bpm: float,
 ) -> StemAnnotation:
     part, result, unrendered = stem.part, stem.result, not plan.output.is_rendered
     notes = _notes(stem, duration_s, TIMING_GRID_FRAMES / mix.rate_hz, unrendered=unrendered)
@@ -167,6 +177,7 @@ def _stem(
         preset="" if result is None else result.engine.preset_name,
         preset_program=_preset_program(stem),
         **_of_the_patch(stem.patch),
+        sample=None if part.sample is None else sample_label(part.sample, plan, bpm),
         replaces=[Replaced(**{name: getattr(old, name) for name in Replaced.model_fields}) for old in stem.replaced],
         silent=not unrendered if record is None else record.silent,
         loudness_lufs=None if record is None else record.loudness_lufs,
@@ -203,7 +214,11 @@ def _sounding_regions(record: StemRecord | None, result: StemResult) -> Sequence
 def _of_the_patch(patch: Patch | None) -> dict[str, Any]:
     if patch is None:
         return {"patch": ""}
-    kind = "soundfont" if patch.sound is None else "plugin"
+    if isinstance(patch.settings, SampleSettings):
+        asset: dict[str, Any] = {}
+    else:
+        kind = "soundfont" if patch.sound is None else "plugin"
+        asset = {kind: patch.asset.name, f"{kind}_sha256": patch.asset.sha256}
     return {
         "engine": patch.engine,
         "engine_version": patch.engine_version,
@@ -212,16 +227,15 @@ def _of_the_patch(patch: Patch | None) -> dict[str, Any]:
         "choice": patch.choice,
         "octave_offset": patch.octave_offset,
         "rules": patch.rules,
-        kind: patch.asset.name,
-        f"{kind}_sha256": patch.asset.sha256,
+        **asset,
         "repeat_db": None if patch.sound is None else patch.sound.repeat_db,
         "licence": patch.asset.licence,
     }
 
 
 def _class_of(part: Part, plan: DatasetPlan) -> str:
-    """Return the instrument class that the map gives a part, else that of General MIDI."""
-    instruments = plan.instruments.loaded
+    """Return the instrument class that the map gives a part, else that of General MIDI; of a recording always that."""
+    instruments = plan.instruments.loaded if part.sample is None else None
     group = None if instruments is None else instruments.group_of(part.map_program)
     own = program_class(part.program, is_drum=part.is_drum)
     return own if group is None or group.inst_class is None else group.inst_class

@@ -22,6 +22,11 @@ class Beat(NamedTuple):
 _GROUPS: Final[dict[Meter, tuple[int, ...]]] = {(6, 8): (3, 3), (12, 8): (3, 3, 3, 3), (7, 8): (2, 2, 3)}
 
 
+def quarter_us(tempo_bpm: float) -> int:
+    """Return the microseconds of a quarter note: what a MIDI file can say of a tempo."""
+    return round(60_000_000 / tempo_bpm)
+
+
 def parse_meter(word: str) -> Meter:
     """Read a meter such as `6/8`; it is one of `schemas.genre.METERS`."""
     numerator, _, denominator = word.partition("/")

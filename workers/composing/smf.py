@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import mido
 import numpy as np
 
 from schemas.score import PPQ, Layer, Score
+from workers.composing.meters import quarter_us
 from workers.composing.theory import parse_key
 from workers.midi.model import (
     DRUM_CHANNEL,
@@ -47,7 +47,7 @@ def _text(tick: int, kind: int, text: str) -> Meta:
 
 
 def _conductor(score: Score) -> list[Meta]:
-    tempo = mido.bpm2tempo(score.tempo_bpm)
+    tempo = quarter_us(score.tempo_bpm)
     metas = [
         _text(0, TRACK_NAME, score.title),
         Meta(0, 0, SET_TEMPO, tempo.to_bytes(3, "big")),

@@ -13,6 +13,7 @@ from schemas.score import Score
 from workers.composing.base import Brief
 from workers.composing.draws import Draws
 from workers.composing.genre import GenreComposer
+from workers.composing.samples import with_samples
 from workers.composing.smf import to_midi
 from workers.composing.theory import parse_key
 from workers.scoring.symbolic import check_score
@@ -64,9 +65,19 @@ def _compose(plan: DatasetPlan, number: int) -> Composed:
         check = check_score(score, parse_key(score.key).scale)
         flaws = check.flaws or [Flaw.LOW_SCORE] * (check.score < asked.min_score)
         if not flaws:
+            score = _with_recordings(score, plan, Draws(plan.seed, number, attempt))
             return Composed(to_midi(score), score, genre, check, rejected)
         rejected.append(Rejection(attempt=attempt, flaws=flaws, score=check.score))
     raise _refused(number, asked, rejected)
+
+
+def _with_recordings(score: Score, plan: DatasetPlan, draws: Draws) -> Score:
+    """Return the song with the recordings that the plan asks for."""
+    asked = plan.compose
+    library = None if asked is None else asked.sample_library
+    if asked is None or asked.samples is None or library is None:
+        return score
+    return with_samples(score, library, asked.samples.layers, draws)
 
 
 def _refused(number: int, asked: ComposePlan, rejected: list[Rejection]) -> RefusedError:

@@ -22,6 +22,7 @@ def through_effects(
     stack: ExitStack,
     *,
     near: Path,
+    genre: str = "",
 ) -> list[StemInput]:
     """Return the stems as they come out of the effects of their roles and of the room; others as they are.
 
@@ -32,17 +33,20 @@ def through_effects(
         song_hash: of the song.
         stack: closes and removes what is opened here.
         near: a folder; what is written goes beside it.
+        genre: of a composed song.
 
     Raises:
         EngineError: an effect cannot be loaded, crashed or hung.
         DiskFullError, StoreError: a file cannot be written.
     """
+    factors = {} if plan.compose is None else plan.compose.effect_factors(genre)
     chains = {
         stem.name: effects_of(
-            plan.mix.roles, plan.mix.room, kinds[stem.name], seed=plan.seed, song_hash=song_hash, stem=stem.name
+            plan.mix.roles, plan.mix.room, kinds[stem.name],
+            seed=plan.seed, song_hash=song_hash, stem=stem.name, factors=factors,
         )
         for stem in stems
-    }
+    }  # fmt: skip
     if not any(chains.values()):
         return list(stems)
     folder = Path(stack.enter_context(TemporaryDirectory(prefix=".effects-", dir=near.parent)))

@@ -16,6 +16,7 @@ ENGINES: Final[dict[str, str]] = {
     "fluidsynth": "workers.engines.fluidsynth:FluidSynthEngine",
     "faust": "workers.engines.faust:FaustEngine",
     "dawdreamer": "workers.engines.dawdreamer:DawDreamerEngine",
+    "sampler": "workers.engines.sampler:SamplerEngine",
 }
 
 

@@ -18,7 +18,7 @@ from workers.config import WorkerSettings
 from workers.engines import ENGINES, engine_class
 
 #: Package that an engine class comes with, where it is not the farm's own.
-_PACKAGES: Final = {"faust": "dawdreamer", "dawdreamer": "dawdreamer"}
+_PACKAGES: Final = {"faust": "dawdreamer", "dawdreamer": "dawdreamer", "sampler": "pedalboard"}
 
 
 def installed() -> tuple[str, ...]:

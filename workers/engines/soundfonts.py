@@ -27,7 +27,7 @@ def default_soundfont() -> Path:
         AssetError: none of them is installed.
     """
     catalogue = read_catalogue()
-    for font in catalogue.soundfont:
+    for font in [font for font in catalogue.soundfont if font.path is None]:  # not a person's, who would name it
         for path in _places(catalogue, font):
             return path
     raise AssetError(

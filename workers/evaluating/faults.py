@@ -120,5 +120,7 @@ FAULTS: Final[dict[str, Fault]] = {
 }
 #: Those by which the study judges.
 EIGHT: Final = tuple(name for name in FAULTS if name not in {"silence_gaps", "tempo_warp", "clipped_square"})
+#: Those of the study; a clipped square wave is our own.
+TEN: Final = tuple(name for name in FAULTS if name != "clipped_square")
 #: Those that are no music at all and must score next to nothing.
 VOID: Final = ("silence", "white_noise", "offset", "clipped_square")

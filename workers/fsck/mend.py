@@ -7,22 +7,27 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from schemas.errors import MidiError, StoreError
+from schemas.errors import MidiError, PlanError, RefusedError, StoreError
+from schemas.plan import DatasetPlan
 from workers.midi.split import split_song
+from workers.sources import song_bytes
 from workers.store import Kind, Store
 
 
-def mend_midi(store: Store, song_hash: str, source: Path, wanted: Collection[str]) -> list[str]:
+def mend_midi(
+    store: Store, song_hash: str, source: Path, wanted: Collection[str], plan: DatasetPlan | None = None
+) -> list[str]:
     """Split a song again, and put back what of `wanted` is not sound; returns what is sound now, sorted.
 
-    The song is read from the store's own copy of it, else from where it was found. The split is a pure function of the
+    The song is read from the store's own copy of it, else from where it was found; with a plan that composes, it is
+    composed again. The split is a pure function of the
     song, so what it writes is what was there.
 
     Raises:
         StoreError: neither copy of the song is the song any more.
         DiskFullError, OutputError, StoreAwayError: the store cannot be written.
     """
-    data = _song(store, song_hash, source)
+    data = _song(store, song_hash, source, plan)
     try:
         made = {hashlib.sha256(midi).hexdigest(): midi for midi in split_song(data)[1].values()}
     except MidiError as error:
@@ -45,11 +50,11 @@ def is_sound(store: Store, sha256: str) -> bool:
     return True
 
 
-def _song(store: Store, song_hash: str, source: Path) -> bytes:
+def _song(store: Store, song_hash: str, source: Path, plan: DatasetPlan | None) -> bytes:
     with suppress(StoreError):
         return store.get_midi(song_hash)
-    with suppress(OSError):
-        data = source.read_bytes()
+    with suppress(OSError, PlanError, RefusedError):
+        data = source.read_bytes() if plan is None else song_bytes(plan, "", source.name)
         if hashlib.sha256(data).hexdigest() == song_hash:
             return data
     raise StoreError(

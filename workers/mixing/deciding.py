@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from workers.audio.truepeak import MAX_OVERSHOOT, TruePeakMeter
 from workers.mixing.gains import Ceiling, ceiling_for, common_gain_db, linear, match_gain_db
+from workers.mixing.limiter import GainCurve
 from workers.mixing.pan import multiplier
 from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor, loudness_in_song
 from workers.mixing.write import Group
@@ -22,6 +24,7 @@ class Gains(NamedTuple):
     common_db: float
     mix_peak: float  #: expected, linear
     whole_db: float | None = None  #: the whole gain of the mix, where it is a render of the whole song
+    curve: GainCurve | None = None  #: of the limiter, where the mix is brought to a loudness
 
 
 def decide_gains(
@@ -36,7 +39,7 @@ def decide_gains(
     """Match loudness, measure the sum, and find the common gain; a render of the whole song takes the sum's place."""
     if whole is not None:
         return _gains_with_whole(stems, loudness_lufs, plan, output, whole=(whole, loudness_in_song(whole, frames)))
-    match_db = _matched(stems, loudness_lufs, plan)
+    match_db = matched_db(stems, loudness_lufs, plan)
     peaks = [stem.peak(gain_db) for stem, gain_db in zip(stems, match_db, strict=True)]
     is_true = plan.peak == "true"
     ceiling = ceiling_for(
@@ -50,7 +53,7 @@ def decide_gains(
     return Gains(total_db, common_db, sum_peak * float(linear(common_db)))
 
 
-def _matched(stems: Sequence[StemInput], loudness_lufs: Sequence[float | None], plan: MixPlan) -> list[float]:
+def matched_db(stems: Sequence[StemInput], loudness_lufs: Sequence[float | None], plan: MixPlan) -> list[float]:
     """Return the gain that brings every stem to the plan's loudness, and then to that of its role, dB."""
     return [
         round(match_gain_db(loudness, plan) + stem.place.gain_db, 4)
@@ -68,7 +71,7 @@ def _gains_with_whole(
 ) -> Gains:
     """Match the loudness of the whole song as that of a stem: it is bound by the ceiling as the stems are."""
     inputs = [*stems, whole[0]]
-    match_db = _matched(inputs, [*loudness_lufs, whole[1]], plan)
+    match_db = matched_db(inputs, [*loudness_lufs, whole[1]], plan)
     peaks = [stem.peak(gain_db) for stem, gain_db in zip(inputs, match_db, strict=True)]
     is_true = plan.peak == "true"
     ceiling = ceiling_for(

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from schemas.plan import MixPlan
+from schemas.mixplan import MixPlan
 
 #: Gains are multiples of this, dB.
 GAIN_STEP_DB: Final = 1e-4

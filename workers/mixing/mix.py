@@ -3,6 +3,8 @@
 Where a render of the whole song is given, that is the mix, with gains of its own, and it is measured by how much the stems
 miss it.
 
+Where the plan asks for a loudness of the mix, a limiter's curve multiplies all stems alike, so that they still sum to it.
+
 Two passes over the raw stems. The first finds the peak of their sum after the loudness match, in float32, which decides
 the common gain. The second applies the gains, rounds every stem to the published integers (half to even; the product
 of a float32 sample and a float32 gain is exact in float64), encodes it, and adds the integers: the published stems sum
@@ -22,12 +24,15 @@ import numpy as np
 
 from schemas.dataset import SLAKH_PATHS, MixResult, StemRecord, TrackPaths
 from schemas.errors import FarmError, StoreError
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from schemas.roles import Stand
 from schemas.whole import WholeMix
-from workers.audio.levels import active_regions
+from workers.audio.levels import SOUND_FLOOR, active_regions
 from workers.mixing.deciding import Gains, certain_peak, decide_gains, with_room_for
 from workers.mixing.gains import decibels, linear
+from workers.mixing.lanes import Heard
+from workers.mixing.loudness import decide_loudness
 from workers.mixing.others import OtherOrder, decide_others, in_places, other_files, other_records
 from workers.mixing.pan import Sides
 from workers.mixing.stems import StemInput, loudness_in_place, loudness_in_song, published_peak
@@ -82,11 +87,15 @@ def mix_song(
     beside = decide_others(others, stems, loudness, output, frames=frames, sides=sides)
     if stands:
         stems = in_places(stems, stands, sides)
-    gains = decide_gains(stems, loudness, plan, output, frames=frames, whole=whole)
     groups = groups_of(submixes, [stem.name for stem in stems], output.format)
-    gains = with_room_for(groups, gains, stems, output, frames)
+    if plan.loudness_lufs is None:
+        gains = decide_gains(stems, loudness, plan, output, frames=frames, whole=whole)
+        gains = with_room_for(groups, gains, stems, output, frames)
+    else:
+        gains = decide_loudness(stems, loudness, plan, output, frames=frames, groups=groups)
+    curve = gains.curve if gains.curve is not None and gains.curve.is_active else None
     factors = [stem.factor(gain_db) for stem, gain_db in zip(stems, gains.total_db, strict=True)]
-    files, mix, sums, mixes = write_files(
+    files, mix, sums, mixes, heard = write_files(
         stems,
         factors,
         output,
@@ -98,22 +107,24 @@ def mix_song(
         whole=None if whole is None else (whole, linear(gains.whole_db or 0.0)),
         groups=groups,
         others=other_files(beside, output),
+        curve=curve,
     )
     return MixResult(
         frames=frames,
         rate_hz=output.rate_hz,
         channels=output.channels,
         stems=[
-            _record(stem, loudness_lufs, gain_db, output, paths, frames)
-            for stem, loudness_lufs, gain_db in zip(stems, loudness, gains.total_db, strict=True)
+            _record(stem, loudness_lufs, gain_db, output, paths, frames, as_heard)
+            for stem, loudness_lufs, gain_db, as_heard in zip(stems, loudness, gains.total_db, heard, strict=True)
         ],
         common_gain_db=gains.common_db,
         peak_dbfs=decibels(mix.peak),
         true_peak_dbtp=None if mix.true_peak is None else decibels(mix.true_peak),
         loudness_lufs=mix.loudness_lufs,
         submixes=submix_records(submixes, sums, output.format),
-        mixes=other_records(beside, mixes, factors, output, frames),
+        mixes=other_records(beside, mixes, None if curve is not None else factors, output, frames),
         files=files,
+        limiter=None if gains.curve is None else gains.curve.record(output.rate_hz),
         whole=None
         if whole is None
         else WholeMix(
@@ -161,21 +172,33 @@ def _check(stems: Sequence[StemInput], output: OutputPlan) -> None:
 
 
 def _record(
-    stem: StemInput, loudness_lufs: float | None, gain_db: float, output: OutputPlan, paths: TrackPaths, frames: int
+    stem: StemInput,
+    loudness_lufs: float | None,
+    gain_db: float,
+    output: OutputPlan,
+    paths: TrackPaths,
+    frames: int,
+    heard: Heard | None,
 ) -> StemRecord:
+    """Return what is known of a published stem; `heard` is what was measured of it where it went through a limiter."""
     place, sides = stem.place, stem.place.sides
     regions = stem.measured.active_regions if stem.effects else None
     if sides is not None:  # what sounds on the side that it was moved away from, may be heard no more
         hop_peaks = np.max(sides.hop_peaks * np.array(place.balance, np.float32)[:, None], axis=0)
         regions = active_regions(hop_peaks, frames=stem.reader.frames, rate_hz=output.rate_hz)
+    peak, published_lufs = published_peak(stem, gain_db, output.bits), loudness_in_place(stem, frames, gain_db)
+    if heard is not None:
+        floor = SOUND_FLOOR * float(linear(gain_db))
+        regions = active_regions(heard.hop_peaks, frames=stem.reader.frames, rate_hz=output.rate_hz, floor=floor)
+        peak, published_lufs = heard.peak, heard.loudness_lufs
     return StemRecord(
         name=stem.name,
         audio=paths.stem_audio(stem.name, output.format) if output.has_stems else None,
         silent=loudness_lufs is None,
         gain_db=gain_db,
         loudness_lufs=loudness_lufs,
-        published_loudness_lufs=loudness_in_place(stem, frames, gain_db),
-        peak_dbfs=decibels(published_peak(stem, gain_db, output.bits)),
+        published_loudness_lufs=published_lufs,
+        peak_dbfs=decibels(peak),
         role_gain_db=place.gain_db,
         pan=place.pan,
         balance=None if sides is None else place.balance,

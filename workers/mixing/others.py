@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from schemas.plan import DatasetPlan, MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import DatasetPlan, OutputPlan
 from schemas.roles import (
     OWN_MIX,
     MixedStem,
@@ -42,8 +43,8 @@ class OtherOrder(NamedTuple):
 def stands_of(
     roles: Sequence[MixRole], kinds: Mapping[str, StemKind], *, seed: int, song_hash: str, mix: str = OWN_MIX
 ) -> dict[str, Stand]:
-    """Return gain and pan of every stem in a mix, by name; nothing without roles."""
-    if not roles:
+    """Return gain and pan of every stem in a mix, by name; nothing where all stay as they are."""
+    if not roles and not any(kind.gain_db for kind in kinds.values()):
         return {}
     return {
         stem: stand_of(roles, kind, seed=seed, song_hash=song_hash, stem=stem, mix=mix) for stem, kind in kinds.items()
@@ -122,7 +123,7 @@ def other_files(mixes: Sequence[Decided], output: OutputPlan) -> list[OtherFiles
 def other_records(
     mixes: Sequence[Decided],
     figures: Sequence[MixFigures],
-    published: Sequence[Factor],
+    published: Sequence[Factor] | None,
     output: OutputPlan,
     frames: int,
 ) -> list[OtherMix]:
@@ -131,7 +132,8 @@ def other_records(
     Args:
         mixes: as they were decided.
         figures: what was measured of each.
-        published: what every stem of the song's own mix was multiplied with.
+        published: what every stem of the song's own mix was multiplied with; None where a limiter made that another
+            factor from moment to moment.
         output: form of the files.
         frames: of the song.
     """
@@ -139,9 +141,10 @@ def other_records(
 
 
 def _record(
-    mix: Decided, figures: MixFigures, published: Sequence[Factor], output: OutputPlan, frames: int
+    mix: Decided, figures: MixFigures, published: Sequence[Factor] | None, output: OutputPlan, frames: int
 ) -> OtherMix:
     plan = mix.order.plan
+    own_factors = [None] * len(mix.stems) if published is None else published
     stems = [
         MixedStem(
             name=stem.name,
@@ -154,7 +157,7 @@ def _record(
             loudness_lufs=loudness_in_place(stem, frames, gain_db),
             peak_dbfs=decibels(published_peak(stem, gain_db, output.bits)),
         )
-        for stem, gain_db, factor, own in zip(mix.stems, mix.gains.total_db, mix.factors, published, strict=True)
+        for stem, gain_db, factor, own in zip(mix.stems, mix.gains.total_db, mix.factors, own_factors, strict=True)
     ]
     return OtherMix(
         name=mix.order.name,
@@ -169,8 +172,13 @@ def _record(
     )
 
 
-def relative_factors(own: Factor, other: Factor, channels: int) -> list[float | None]:
-    """Return the factor of every channel from one published stem to the same in another mix; None from nothing."""
+def relative_factors(own: Factor | None, other: Factor, channels: int) -> list[float | None]:
+    """Return the factor of every channel from one published stem to the same in another mix.
+
+    It is None from nothing, and where there is no one factor of the published stem.
+    """
+    if own is None:
+        return [None] * channels
     pairs = zip(np.broadcast_to(own, channels).tolist(), np.broadcast_to(other, channels).tolist(), strict=True)
     return [None if before == 0.0 else float(f"{after / before:.{_RELATIVE_DIGITS}g}") for before, after in pairs]
 

@@ -19,11 +19,10 @@ from workers.audio.files import AudioWriter, disk_errors, open_writer
 from workers.audio.meter import LoudnessMeter
 from workers.audio.stemfile import StemReader
 from workers.audio.truepeak import TruePeakMeter
-from workers.mixing.pan import Factor, multiply_sides
-from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor
-
-#: What sounds of a lane in a slab: first frame, counted from the slab's, and samples.
-Sounding = list[tuple[int, NDArray[Any]]]
+from workers.mixing.lanes import Heard, Sounding, StemLane, lane_of
+from workers.mixing.limiter import GainCurve
+from workers.mixing.pan import Factor
+from workers.mixing.stems import SLAB_FRAMES, StemInput
 
 
 class MixFigures(NamedTuple):
@@ -58,6 +57,7 @@ class Written(NamedTuple):
     mix: MixFigures
     groups: list[MixFigures]
     others: list[MixFigures]
+    stems: list[Heard | None]  #: of every stem, where it went through a limiter
 
 
 def write_files(
@@ -73,6 +73,7 @@ def write_files(
     whole: tuple[StemInput, np.float32] | None = None,
     groups: Sequence[Group] = (),
     others: Sequence[OtherFiles] = (),
+    curve: GainCurve | None = None,
 ) -> Written:
     """Write every stem, the mix, the groups and the other mixes; return their records, and what was measured.
 
@@ -80,7 +81,7 @@ def write_files(
     `gains` are linear; `true_peak_floor` is a level that the mix is known to reach, which saves work; None leaves the
     true peak unmeasured. `whole` is a render of the whole song and its gain: it becomes the mix, and not the stems' sum.
     Other mixes are the exact sum of the stems as they have them, whether these are published or not. What `output.parts`
-    leaves out is measured all the same.
+    leaves out is measured all the same. `curve` is that of a limiter, which multiplies the stems of the song's own mix.
     """
     of_stems = [paths.stem_audio(stem.name, output.format) for stem in stems] if output.has_stems else []
     of_mix = [paths.mix_audio(output.format)] if output.has_mix else []
@@ -89,7 +90,7 @@ def write_files(
         writers = [stack.enter_context(_open(folder / path, output, frames)) for path in relative]
         by_path: dict[str, AudioWriter] = dict(zip(relative, writers, strict=True))
         lanes = [
-            _lane(stem.reader, gain, by_path[path] if path else None, output.bits)
+            lane_of(stem.reader, gain, by_path[path] if path else None, output.bits, curve)
             for stem, gain, path in zip(stems, gains, of_stems or [""] * len(stems), strict=True)
         ]
         mix = _MixLane(by_path[of_mix[0]] if of_mix else None, output, true_peak_floor=true_peak_floor)
@@ -99,7 +100,7 @@ def write_files(
         each = stack.enter_context(ThreadPoolExecutor(threads)).map if threads > 1 else map
         for start in range(0, frames, SLAB_FRAMES):
             length = min(SLAB_FRAMES, frames - start)
-            published = list(each(partial(_StemLane.publish, start=start, length=length), lanes))
+            published = list(each(partial(StemLane.publish, start=start, length=length), lanes))
             sounding = [run for runs in published for run in runs]
             mix.add(length, sounding if other is None else other.instead_of(sounding, start=start, length=length))
             for group, total in zip(groups, sums, strict=True):
@@ -117,7 +118,13 @@ def write_files(
     figures = mix.figures()
     if other is not None:
         figures = figures._replace(difference_db=other.difference_db)
-    return Written(records, figures, [total.figures() for total in sums], [another.mix.figures() for another in beside])
+    return Written(
+        records,
+        figures,
+        [total.figures() for total in sums],
+        [another.mix.figures() for another in beside],
+        [lane.heard(frames) for lane in lanes],
+    )
 
 
 def _open(path: Path, output: OutputPlan, frames: int) -> AudioWriter:
@@ -137,74 +144,6 @@ def _opened(stack: ExitStack, folder: Path, output: OutputPlan, frames: int, pat
     return stack.enter_context(_open(folder / path, output, frames))
 
 
-class _StemLane:
-    """One stem on its way from the raw file into the published one."""
-
-    def __init__(self, reader: StemReader, gain: np.float32, writer: AudioWriter | None, bits: int) -> None:
-        self._cursor = StretchCursor(reader)
-        self._gain = gain
-        self._writer = writer
-        self._bits = bits
-        shape = (SLAB_FRAMES, reader.channels)
-        self._wide = np.empty(shape, dtype=np.float64)
-        self._published = np.empty(shape, dtype=np.float32 if bits == 32 else np.int32)
-
-    def publish(self, start: int, length: int) -> Sounding:
-        """Publish frames [start, start + length); return what sounds of them, valid until the next call."""
-        runs: Sounding = []
-        position = 0
-        for first, raw in self._cursor.take(start, start + length):
-            offset = first - start
-            published: NDArray[Any] = self._published[offset : offset + len(raw)]
-            self._apply_gain(raw, published)
-            self._fill(offset - position)
-            if self._writer is not None:
-                self._writer.write(published)
-            runs.append((offset, published))
-            position = offset + len(raw)
-        self._fill(length - position)
-        return runs
-
-    def _fill(self, frames: int) -> None:
-        if frames and self._writer is not None:
-            self._writer.silence(frames)
-
-    def _apply_gain(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
-        if self._bits == 32:
-            np.multiply(raw, self._gain, out=published)
-            return
-        wide = self._wide[: len(raw)]
-        np.copyto(wide, raw)
-        np.multiply(wide, float(self._gain) * 2.0 ** (self._bits - 1), out=wide)
-        np.rint(wide, out=wide)
-        np.copyto(published, wide, casting="unsafe")
-
-
-class _PannedLane(_StemLane):
-    """A stem whose sides have factors of their own."""
-
-    def __init__(self, reader: StemReader, factors: NDArray[np.float32], writer: AudioWriter | None, bits: int) -> None:
-        super().__init__(reader, np.float32(1.0), writer, bits)
-        self._factors = factors
-        self._wide_factors = factors.astype(np.float64) * 2.0 ** (bits - 1)
-
-    def _apply_gain(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
-        if self._bits == 32:
-            multiply_sides(raw, self._factors, out=published)
-            return
-        wide = self._wide[: len(raw)]
-        np.copyto(wide, raw)
-        multiply_sides(wide, self._wide_factors, out=wide)
-        np.rint(wide, out=wide)
-        np.copyto(published, wide, casting="unsafe")
-
-
-def _lane(reader: StemReader, factor: Factor, writer: AudioWriter | None, bits: int) -> _StemLane:
-    if isinstance(factor, np.ndarray):
-        return _PannedLane(reader, factor, writer, bits)
-    return _StemLane(reader, factor, writer, bits)
-
-
 class _OtherMix:
     """Another mix on its way: its own stems, written where they are wanted, and their sum."""
 
@@ -215,18 +154,18 @@ class _OtherMix:
         self.writers = [opened(path) for path in self.paths]
         by_path = dict(zip(self.paths, self.writers, strict=True))
         self._lanes = [
-            _lane(stem.reader, factor, None if path is None else by_path[path], output.bits)
+            lane_of(stem.reader, factor, None if path is None else by_path[path], output.bits)
             for stem, factor, path in zip(stems, files.factors, files.stem_paths, strict=True)
         ]
         self.mix = _MixLane(by_path[files.path], output, true_peak_floor=files.true_peak_floor)
 
     def add(self, each: Callable[..., Iterable[Sounding]], *, start: int, length: int) -> None:
         """Write frames [start, start + length)."""
-        published = each(partial(_StemLane.publish, start=start, length=length), self._lanes)
+        published = each(partial(StemLane.publish, start=start, length=length), self._lanes)
         self.mix.add(length, [run for runs in published for run in runs])
 
 
-class _WholeLane(_StemLane):
+class _WholeLane(StemLane):
     """A render of the whole song on its way into the mix, in place of the stems, and how far their sum is from it."""
 
     def __init__(self, reader: StemReader, gain: np.float32, output: OutputPlan) -> None:

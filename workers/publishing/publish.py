@@ -11,6 +11,7 @@ from pathlib import Path
 from schemas.annotation import SongAnnotation
 from schemas.dataset import FileRecord, TrackRecord
 from schemas.errors import DiskFullError, StoreError
+from schemas.plan import DatasetPlan
 from schemas.song import SongSpec
 from workers.audio.files import disk_errors
 from workers.publishing.layouts import layout_named
@@ -94,14 +95,17 @@ def track_record(contents: TrackContents, documents: Mapping[str, bytes]) -> Tra
             for path, data in documents.items()
         ),
     ]
-    return record_of(contents.song, contents.annotation, files)
+    return record_of(contents.song, contents.plan, contents.annotation, files)
 
 
-def record_of(song: SongSpec, annotation: SongAnnotation, files: Iterable[FileRecord]) -> TrackRecord:
+def record_of(
+    song: SongSpec, plan: DatasetPlan, annotation: SongAnnotation, files: Iterable[FileRecord]
+) -> TrackRecord:
     """Return the line of the manifest of a song whose folder holds `files`."""
     return TrackRecord(
         track=annotation.track,
         split=song.split,
+        shard=plan.output.shard_of(song.name),
         cluster=song.cluster,
         song_sha256=song.song_hash,
         source=song.source,
@@ -111,6 +115,7 @@ def record_of(song: SongSpec, annotation: SongAnnotation, files: Iterable[FileRe
         stem_audio_s=round(sum(annotation.duration_s for stem in annotation.stems if stem.audio is not None), 6),
         verdict="" if annotation.quality is None else annotation.quality.verdict,
         findings={} if annotation.quality is None else annotation.quality.findings,
+        score=None if annotation.score is None else annotation.score.score,
         files=sorted(files, key=lambda file: file.path),
     )
 

@@ -41,7 +41,7 @@ def recognise(final: Path, song: SongSpec, plan: DatasetPlan, engine: EngineFact
     missing = sorted(named - {file.path for file in files})
     if missing:
         raise OutputError(f"{final} has lost {missing[0]}", hint=f"Remove {final}: the song is made again")
-    return record_of(song, annotation, sorted(files, key=lambda file: file.path))
+    return record_of(song, plan, annotation, sorted(files, key=lambda file: file.path))
 
 
 def _annotation(final: Path) -> SongAnnotation:

@@ -20,12 +20,13 @@ from typing import TextIO
 
 from pydantic import TypeAdapter
 
-from schemas.convert import ConvertOrder, ReworkAnswer, SubmixOrder
+from schemas.convert import ConvertOrder, ReworkAnswer, ReworkReport, ScoreOrder, SubmixOrder
 from schemas.errors import FarmError
-from workers.reworking.run import convert_dataset
+from workers.reworking.run import Progress, convert_dataset
+from workers.reworking.score import score_dataset
 from workers.reworking.submix import submix_dataset
 
-_ORDER: TypeAdapter[ConvertOrder | SubmixOrder] = TypeAdapter(ConvertOrder | SubmixOrder)
+_ORDER: TypeAdapter[ConvertOrder | SubmixOrder | ScoreOrder] = TypeAdapter(ConvertOrder | SubmixOrder | ScoreOrder)
 
 
 def main() -> int:
@@ -43,14 +44,17 @@ def main() -> int:
     order = _ORDER.validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
     try:
-        report = (
-            convert_dataset(order, progress) if isinstance(order, ConvertOrder) else submix_dataset(order, progress)
-        )
-        tell(ReworkAnswer(report=report))
+        tell(ReworkAnswer(report=_do(order, progress)))
     except FarmError as error:
         tell(ReworkAnswer(error={"reason": error.reason, "message": error.message, "hint": error.hint}))
         return error.exit_code
     return 0
+
+
+def _do(order: ConvertOrder | SubmixOrder | ScoreOrder, progress: Progress) -> ReworkReport:
+    if isinstance(order, ConvertOrder):
+        return convert_dataset(order, progress)
+    return score_dataset(order, progress) if isinstance(order, ScoreOrder) else submix_dataset(order, progress)
 
 
 def _end_with(asked: TextIO) -> None:

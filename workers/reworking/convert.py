@@ -21,6 +21,7 @@ import numpy as np
 from schemas.convert import AudioForm, Conversion, ConvertOrder, MixOrigin, Note, NoteCode
 from schemas.dataset import ANNOTATION, SLAKH_PATHS, FileRecord, TrackRecord
 from schemas.errors import PlanError
+from schemas.layouts import SAMPLE
 from workers.audio.files import disk_errors
 from workers.audio.truepeak import MAX_OVERSHOOT
 from workers.mixing.gains import GAIN_STEP_DB
@@ -29,6 +30,9 @@ from workers.reworking.blocks import blocks_in, form_of, frames_in, level_of
 from workers.reworking.documents import converted_annotation, documents, with_format
 from workers.reworking.passes import Lane, Sound, Sum, run_pass, sums_up
 from workers.reworking.track import Track, file_record, groups_of, other_mixes_of, read_track
+
+#: Files that are written last, one in each layout.
+_SIGNS: Final = (SLAKH_PATHS.sign, SAMPLE)
 
 _GAIN_DIGITS: Final = 4
 
@@ -100,7 +104,7 @@ def convert_track(folder: Path, new: Path, order: ConvertOrder, *, record: Track
     written = documents(track, song, None if origin is MixOrigin.KEPT else conversion)
     audio = {*track.stems.values(), track.mix, *groups_of(track.annotation), *_of_other_mixes(track), *track.others}
     copied = _copy(track, new, [file for file in track.files if file not in {*audio, *written}])
-    write_documents(new, dict(sorted(written.items(), key=lambda item: item[0] == SLAKH_PATHS.sign)))
+    write_documents(new, dict(sorted(written.items(), key=lambda item: item[0] in _SIGNS)))
     files = [*(sound.record for sound in sounds.values()), *copied, *(file_record(new, path) for path in written)]
     notes = _notes(track, name, conversion, rewritten=bool(written))
     return Converted(True, round(frames_now / target.rate_hz, 6), len(track.stems), files, notes)
@@ -216,7 +220,7 @@ def _others(track: Track, new: Path, order: ConvertOrder, gain_db: float) -> dic
 
 def _copy(track: Track, new: Path, files: list[str]) -> list[FileRecord]:
     """Copy files as they are, the sign of completeness last."""
-    for file in sorted(files, key=lambda file: file == SLAKH_PATHS.sign):
+    for file in sorted(files, key=lambda file: file in _SIGNS):
         with disk_errors(new / file):
             (new / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(track.folder / file, new / file)
@@ -228,7 +232,7 @@ def _notes(track: Track, name: str, conversion: Conversion, *, rewritten: bool) 
     if conversion.gain_db:
         message = f"lowered by {-conversion.gain_db:.4f} dB, since some of it would pass the ceiling in its new form"
         notes.append(Note(track=name, code=NoteCode.GAIN_LOWERED, message=message))
-    if conversion.mix is MixOrigin.ALONE and track.mix is not None:
+    if conversion.mix is MixOrigin.ALONE and track.mix is not None and track.stems:
         message = "its mix is not the sum of its stems, and was converted by itself"
         notes.append(Note(track=name, code=NoteCode.MIX_ALONE, message=message))
     if track.metadata is None and not rewritten and ANNOTATION not in track.files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from schemas.base import canonical_json
 from schemas.convert import Conversion
 from schemas.dataset import ANNOTATION, SLAKH_PATHS
 from schemas.errors import DatasetError, MidiError
+from schemas.layouts import SAMPLE
 from schemas.mixes import mixes_block
+from schemas.musicgen import sample_text
 from schemas.whole import WholeMix
 from schemas.words import counted
 from workers.annotating.jams import jams_text
@@ -77,6 +80,11 @@ def converted_annotation(
                 "published_loudness_lufs": found["loudness_lufs"],
                 "active_regions": regions,
             }
+        if old.audio is None and old.loudness_lufs is not None and measured:  # it is part of a mix that stands alone
+            update["gain_db"] = round(old.gain_db + conversion.gain_db, 4)
+            for key in ("peak_dbfs", "published_loudness_lufs"):
+                before = getattr(old, key)
+                update[key] = None if before is None else round(before + conversion.gain_db, 4)
         return old.model_copy(update=update)
 
     mix: dict[str, Any] = {}
@@ -119,6 +127,8 @@ def documents(track: Track, song: SongAnnotation | None, conversion: Conversion 
         texts[ANNOTATION] = canonical_json(song) + "\n"
         if SLAKH_PATHS.jams in track.files:
             texts[SLAKH_PATHS.jams] = jams_text(song)
+        if SAMPLE in track.files:
+            texts[SAMPLE] = sample_text(song, split=_split_of(track))
     if track.metadata is not None:
         metadata = copy.deepcopy(track.metadata)
         if song is not None:
@@ -130,6 +140,15 @@ def documents(track: Track, song: SongAnnotation | None, conversion: Conversion 
                 metadata, sort_keys=True, default_flow_style=False, allow_unicode=True, width=10_000
             )
     return {path: text.encode() for path, text in texts.items()}
+
+
+def _split_of(track: Track) -> str | None:
+    """Return the split that a song's `sample.json` names."""
+    try:
+        said = json.loads((track.folder / SAMPLE).read_bytes())["split"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{track.folder / SAMPLE} is damaged", hint="`farm verify` says more") from error
+    return None if said is None else str(said)
 
 
 def _whole(track: Track, whole: WholeMix, conversion: Conversion, new: Path) -> WholeMix:
@@ -169,6 +188,8 @@ def _follow(metadata: dict[str, Any], song: SongAnnotation) -> None:
         **submix_block(song),
         **mixes_block(song),
     }
+    if song.quality is not None:
+        own["quality"] = song.quality_block()
     if song.conversions:
         own["bits"] = song.conversions[-1].bits
         own["conversions"] = [conversion.model_dump(mode="json") for conversion in song.conversions]

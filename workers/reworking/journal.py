@@ -20,6 +20,7 @@ from schemas.base import FarmModel
 from schemas.convert import ConvertOrder, Note
 from schemas.dataset import ANNOTATION, DATASET, FARM_FOLDER, SLAKH_PATHS, FileRecord
 from schemas.errors import OutputError
+from schemas.layouts import SAMPLE
 from workers.audio.files import disk_errors
 from workers.publishing.publish import write_documents
 from workers.publishing.swap import swap
@@ -140,7 +141,7 @@ def _is(folder: Path, done: DoneTrack) -> bool:
     files = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     if files != {file.path: file.size_bytes for file in done.files}:
         return False
-    papers = [file for file in done.files if file.path in (ANNOTATION, SLAKH_PATHS.sign)]
+    papers = [file for file in done.files if file.path in (ANNOTATION, SLAKH_PATHS.sign, SAMPLE)]
     return all(file_record(folder, file.path) == file for file in papers)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.convert import Note, NoteCode, ReworkReport, SubmixOrder
-from schemas.dataset import ANNOTATION, DATASET, FARM_FOLDER, MANIFEST, SLAKH_PATHS, FileRecord, TrackRecord
+from schemas.dataset import ANNOTATION, DATASET, FARM_FOLDER, MANIFEST, PAPERS, FileRecord, TrackRecord
 from schemas.errors import DatasetError, FarmError, UnknownIdError
 from schemas.submix import SUBMIXES, Submix, SubmixGroup, SubmixRecipe, Value
 from workers.audio.files import disk_errors
@@ -138,7 +138,7 @@ def _without_submixes(record: TrackRecord | None) -> TrackRecord | None:
     """Return a record without what this command writes, which a killed one may have left half-done."""
     if record is None:
         return None
-    own = {ANNOTATION, SLAKH_PATHS.sign, SLAKH_PATHS.jams}
+    own = set(PAPERS)
     kept = [file for file in record.files if file.path not in own and not file.path.startswith(f"{SUBMIXES}/")]
     return record.model_copy(update={"files": kept})
 

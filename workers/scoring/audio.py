@@ -6,7 +6,7 @@ minutes takes less than a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -39,7 +39,11 @@ _CREST_DB: Final = (3.5, 3.02)
 #: Hyperbolic tangent of this is 0.9.
 _STEEP: Final = 1.4722
 
+#: What is shorter has no rhythm and no key: its parts are 0.
+_SHORTEST_S: Final = 1.0
 _BEAT_S: Final = (0.2, 2.0)
+#: Steps in which the onset of a note is looked for.
+_AROUND: Final = 4
 _MOMENT_S: Final = 2.0
 _BASS_HZ: Final = (30.0, 200.0)
 _DIGITS: Final = 4
@@ -63,13 +67,13 @@ def score_audio(blocks: Iterable[Samples], rate_hz: int, onsets_s: Sequence[floa
     found = sums.integrity()
     if found is None:
         return _nothing(with_labels=onsets_s is not None)
-    sound = spectra(sums.mono, rate_hz)
-    parts = {
-        "tempo": _tempo(sound), "harmony": _harmony(sound), "rhythm": _rhythm(sound), "noise": _noise(sound),
-        "spectrum": _spectrum(sound),
-    }  # fmt: skip
-    if onsets_s is not None:
-        parts["labels"] = _labels(sound, onsets_s)
+    names = [*_MEASURES, *([] if onsets_s is None else ["labels"])]
+    parts = dict.fromkeys(names, 0.0)
+    if len(sums.mono) >= _SHORTEST_S * rate_hz:
+        sound = spectra(sums.mono, rate_hz)
+        parts = {name: measure(sound) for name, measure in _MEASURES.items()}
+        if onsets_s is not None:
+            parts["labels"] = _labels(sound, onsets_s)
     whole = np.prod([share ** _WEIGHTS[name] for name, share in parts.items()]) * (1.0 - _penalty(found))
     return AudioScore(
         version=SCORE_VERSION,
@@ -172,16 +176,25 @@ def _labels(sound: Spectra, onsets_s: Sequence[float]) -> float:
     """Return how often sound grows more where the labels have a note than at some other moment."""
     if not onsets_s or not len(sound.onset):
         return 0.0
-    # A note is seen in the step in which it enters the window, and in the one after that.
-    places = np.unique(np.round(np.asarray(onsets_s) * sound.hops_per_s).astype(int))
-    around = places[:, None] + np.arange(-2, 2)
-    near = np.zeros(len(sound.onset), bool)
-    near[np.clip(around, 0, len(near) - 1)] = True
-    best = sound.onset[np.clip(around, 0, len(near) - 1)].max(axis=1)
-    others = np.sort(sound.onset[~near])
+    # The strongest of the steps around a moment: a note is seen in that in which it enters the window, or in the next.
+    padded = np.pad(sound.rise, (_AROUND - 1, 0))
+    strength = np.lib.stride_tricks.sliding_window_view(padded, _AROUND).max(axis=1)
+    places = np.clip(np.round(np.asarray(onsets_s) * sound.hops_per_s).astype(int) + 1, 0, len(strength) - 1)
+    is_near = np.zeros(len(strength), bool)
+    for step in range(1 - _AROUND, _AROUND):
+        is_near[np.clip(places + step, 0, len(strength) - 1)] = True
+    others = np.sort(strength[~is_near])
     if not len(others):
         return 1.0
-    return _grade(float(np.searchsorted(others, best).mean()) / len(others), _LABELS)
+    wins = np.searchsorted(others, strength[np.unique(places)], side="left")
+    return _grade(float(wins.mean()) / len(others), _LABELS)
 
 
 _SEVEN: Final = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], np.float64)
+_MEASURES: Final[dict[str, Callable[[Spectra], float]]] = {
+    "tempo": _tempo,
+    "harmony": _harmony,
+    "rhythm": _rhythm,
+    "noise": _noise,
+    "spectrum": _spectrum,
+}

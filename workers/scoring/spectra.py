@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -75,18 +76,16 @@ def _octave_edges(rate_hz: int, window: int) -> NDArray[np.int64]:
     return edges
 
 
-def _spectra(mono: Floats, window: int, hop: int) -> list[Floats]:
-    """Return the power of every bin, in chunks of moments."""
+def _spectra(mono: Floats, window: int, hop: int) -> Iterator[Floats]:
+    """Yield the power of every bin, in chunks of moments."""
     if len(mono) < window:
         mono = np.pad(mono, (0, window - len(mono)))
     shape = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
     shape /= np.float32(np.sqrt(float(shape @ shape)))
     views = np.lib.stride_tricks.sliding_window_view(mono, window)[::hop]
-    chunks = []
     for start in range(0, len(views), _CHUNK):
         bins = np.fft.rfft(views[start : start + _CHUNK] * shape)
-        chunks.append((bins.real**2 + bins.imag**2).astype(np.float32, copy=False))
-    return chunks
+        yield (bins.real**2 + bins.imag**2).astype(np.float32, copy=False)
 
 
 def _changes(bands: Floats) -> tuple[Floats, Floats, Floats]:
@@ -116,4 +115,5 @@ def _pitch_classes(power: Floats, hertz: NDArray[np.float64]) -> NDArray[np.floa
     key = 69 + 12 * np.log2((hertz[place + 1] + offset * (hertz[1] - hertz[0])) / 440.0)
     column = moment * 12 + np.round(key).astype(int) % 12
     weight = np.sqrt(power[moment, place + 1])
-    return np.bincount(column, weight, minlength=12 * len(power)).reshape(-1, 12)
+    classes: NDArray[np.float64] = np.bincount(column, weight, minlength=12 * len(power)).astype(np.float64)
+    return classes.reshape(-1, 12)

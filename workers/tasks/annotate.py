@@ -7,6 +7,8 @@ from schemas.base import canonical_json
 from schemas.compose import number_of
 from schemas.dataset import ANNOTATION
 from schemas.errors import LedgerError
+from schemas.states import FailureReason
+from workers.annotating.scored import scored
 from workers.annotating.song import RenderedStem, annotate_song
 from workers.composing.song import composed
 from workers.config import WorkerSettings
@@ -33,6 +35,13 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         source_midi=open_store(work.store_root, settings).get_midi(work.song.song_hash),
         composed=None if work.plan.compose is None else composed(work.plan, number_of(work.song.source)),
     )
+    if work.plan.is_scored:
+        annotation = scored(annotation, staging_folder(work))
+        score = 0.0 if annotation.score is None else annotation.score.score
+        if score < work.plan.quality.min_score:
+            detail = f"the mix scores {score:.2f}, and the plan asks for {work.plan.quality.min_score:g}"
+            ledger.fail_task(task, FailureReason.LOW_SCORE, detail, infra=False)
+            return
     write_documents(staging_folder(work), {ANNOTATION: canonical_json(annotation).encode()})
     ledger.complete_annotate(task)
 

@@ -20,7 +20,9 @@ def mend_song(ledger: Ledger, song_id: int, settings: WorkerSettings | None = No
         song = ledger.song_files(song_id)
         if song is None:
             return
-        mended = mend_midi(open_store(song.store_root, settings), song.song_hash, Path(song.source), song.midi)
+        mended = mend_midi(
+            open_store(song.store_root, settings), song.song_hash, Path(song.source), song.midi, song.plan
+        )
         _log.info("the MIDI files of a song were made sound", extra={"song": song.name, "files": len(mended)})
     except FarmError as error:
         _log.warning("the MIDI files of a song cannot be made again", extra={"song": song_id, "error": error.message})

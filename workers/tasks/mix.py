@@ -40,11 +40,12 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     if lost:
         ledger.return_stems(task, [stem.stem_id for stem in lost], "its file in the store is lost or damaged")
         return
-    kinds = {stem.part.name: kind_of(stem.part, stem.job.patch, work.plan) for stem in work.stems}
+    genre = "" if work.split is None else work.split.genre
+    kinds = {stem.part.name: kind_of(stem.part, stem.job.patch, work.plan, genre) for stem in work.stems}
     with staged(work, task) as folder, ExitStack() as stack:
         inputs = [_input(store, stem, stack) for stem in work.stems]
         if work.plan.mix.every_effect:
-            inputs = through_effects(inputs, work.plan, kinds, work.song.song_hash, stack, near=folder)
+            inputs = through_effects(inputs, work.plan, kinds, work.song.song_hash, stack, near=folder, genre=genre)
         result = mix_song(
             inputs,
             work.plan.mix,

@@ -18,14 +18,15 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     """Scan the files of one batch."""
     submission, files = ledger.submission(task.submission_id), ledger.task_files(task)
     if submission.plan.compose is not None:
-        results = [_composed(submission.plan, file_id, path) for file_id, path in files]
+        results = [scan_composed(submission.plan, file_id, path) for file_id, path in files]
     else:
         root = Path(submission.source_root)
         results = scan_files([(file_id, root / path) for file_id, path in files])
     ledger.complete_scan(task, results)
 
 
-def _composed(plan: DatasetPlan, file_id: int, path: str) -> ScanResult:
+def scan_composed(plan: DatasetPlan, file_id: int, path: str) -> ScanResult:
+    """Compose one song for its facts; one that was never good enough is rejected as `low_score`."""
     try:
         return ScanResult(file_id=file_id, facts=scan_song(song_bytes(plan, "", path)))
     except RefusedError as error:

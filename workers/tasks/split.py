@@ -13,7 +13,7 @@ from schemas.states import FailureReason
 from workers.config import WorkerSettings
 from workers.midi.split import split_song
 from workers.publishing.recognise import recognise
-from workers.sources import song_bytes, song_genre
+from workers.sources import song_bytes, song_genre, with_cues
 from workers.store import open_store
 from workers.tasks.staging import track_folder
 
@@ -36,7 +36,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         return
     result, stems = split_song(data)
     result = result.model_copy(update={"genre": song_genre(job.plan, job.song.source)})
-    result = warn_of_patches(result, job.plan)
+    result = warn_of_patches(with_cues(result, job.plan, job.song.source), job.plan)
     store = open_store(job.store_root, settings)
     store.put_midi(data)
     for midi in stems.values():

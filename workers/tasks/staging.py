@@ -9,6 +9,7 @@ from pathlib import Path
 
 from farm.ledger import SongWork, TaskRef
 from schemas.dataset import ANNOTATION, FARM_FOLDER, RESPLIT
+from schemas.splits import folder_of
 from workers.audio.files import disk_errors
 
 
@@ -20,7 +21,8 @@ def staging_folder(work: SongWork) -> Path:
 def track_folder(work: SongWork) -> Path:
     """Return the folder that the song is published as, or was: another split may have been made of the dataset since."""
     out, name = Path(work.out_dir), work.song.name
-    planned = out / work.song.folder
+    shard = work.plan.output.shard_of(name)
+    planned = out / folder_of(name, work.song.split or shard or None)
     if planned.is_dir() or not (out / RESPLIT).is_dir():
         return planned
     moved = (place / name for place in (out, *sorted(out.iterdir())) if (place / name / ANNOTATION).is_file())

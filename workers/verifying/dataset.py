@@ -31,6 +31,7 @@ from workers.verifying.octaves import check_octave
 from workers.verifying.onsets import check_onsets, early_s
 from workers.verifying.pitch import check_pitch
 from workers.verifying.report import Code, Finding, VerifyReport
+from workers.verifying.samples import check_samples, check_struck
 from workers.verifying.sound import check_audio
 from workers.verifying.track import TrackCheck, check_files
 
@@ -79,10 +80,14 @@ def verify_track(folder: Path, record: TrackRecord, *, plan: DatasetPlan, form: 
         return track.findings
     check_labels(track, song)
     check_instruments(track, song)
+    check_samples(track, song)
     if not fast:
         sounds = check_audio(track, song)
         for stem in song.stems:
-            if stem.name in sounds:
+            if stem.sample is not None:
+                if stem.name in sounds:
+                    check_struck(track, stem, sounds[stem.name], song.rate_hz)
+            elif stem.name in sounds:
                 check_onsets(track, stem, sounds[stem.name], song.rate_hz, early_s=early_s(song))
                 check_pitch(track, stem, song.rate_hz)
                 check_octave(track, stem, song.rate_hz)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
@@ -16,11 +17,14 @@ from schemas.annotation import Notes, SongAnnotation, StemAnnotation
 from schemas.dataset import ANNOTATION, NO_PLUGIN, SLAKH_PATHS
 from schemas.errors import MidiError
 from schemas.gm import DRUM_PROGRAM
+from schemas.layouts import SAMPLE
 from schemas.mixes import mixes_block
+from schemas.musicgen import sample_text
 from schemas.words import counted
 from workers.midi.notes import read_notes
 from workers.midi.smf import read_midi
 from workers.verifying.joined import check_all_stems
+from workers.verifying.limiter import check_limiter
 from workers.verifying.mixes import check_roles, promised_files
 from workers.verifying.report import Code
 from workers.verifying.submixes import check_partition, groups_by_file
@@ -58,6 +62,7 @@ def check_labels(track: TrackCheck, song: SongAnnotation) -> None:
     for message in _outside(song):
         track.add(ANNOTATION, Code.ANNOTATION_OUTSIDE, message)
     _check_whole(track, song)
+    check_limiter(track, song)
     for stem in song.stems:
         _check_gain(track, song, stem)
         _check_notes(track, song, stem)
@@ -66,6 +71,7 @@ def check_labels(track: TrackCheck, song: SongAnnotation) -> None:
     check_roles(track, song)
     _check_mixes(track, song)
     _check_metadata(track, song)
+    _check_sample(track, song)
 
 
 def _columns(notes: Notes) -> list[list[Any]]:
@@ -140,7 +146,8 @@ def _check_gain(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -
     if stem.silent != (stem.loudness_lufs is None):
         track.add(ANNOTATION, Code.GAIN_WRONG, f"{stem.name}: without loudness, and not silent, or the other way round")
     expected_db = _match_db(track, stem.loudness_lufs) + stem.role_gain_db + common_db
-    if abs(stem.gain_db - expected_db) > GAIN_TOLERANCE_DB or common_db > 0.0:
+    may_rise = track.plan.mix.loudness_lufs is not None
+    if abs(stem.gain_db - expected_db) > GAIN_TOLERANCE_DB or (common_db > 0.0 and not may_rise):
         track.add(
             ANNOTATION,
             Code.GAIN_WRONG,
@@ -229,6 +236,22 @@ def _check_metadata(track: TrackCheck, song: SongAnnotation) -> None:
     for where, said, expected in claims:
         if said != expected:
             track.add(file, Code.METADATA_DIFFERS, f"{where}: {said!r}, and it is {expected!r}")
+
+
+def _check_sample(track: TrackCheck, song: SongAnnotation) -> None:
+    """The layout musicgen's sample.json says what the annotation says."""
+    if not track.has(SAMPLE):
+        return
+    try:
+        said = json.loads((track.folder / SAMPLE).read_bytes())
+    except ValueError as error:
+        track.add(SAMPLE, Code.METADATA_DIFFERS, f"not of musicgen's form: {error}")
+        return
+    expected = json.loads(sample_text(song, split=track.record.split))
+    if said != expected:
+        known = said if isinstance(said, dict) else {}
+        keys = sorted(key for key in expected.keys() | known.keys() if known.get(key) != expected.get(key))
+        track.add(SAMPLE, Code.METADATA_DIFFERS, f"{', '.join(keys) or 'it'}: not what the annotation says")
 
 
 def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> Iterator[tuple[str, object, object]]:

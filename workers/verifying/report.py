@@ -28,6 +28,7 @@ class Code(StrEnum):
     METADATA_DIFFERS = "metadata_differs"  #: metadata.yaml says other things than the annotation
     NOTES_DIFFER = "notes_differ"  #: other notes than in the stem's MIDI file
     PATCH_DIFFERS = "patch_differs"  #: not a patch, rule or octave that the plan's instrument map has for the part
+    SAMPLE_DIFFERS = "sample_differs"  #: a recording that the plan's library does not have, or used in another way
     SUBMIX_WRONG = "submix_wrong"  #: a submix in which a stem is not in exactly one group
     ROLE_WRONG = "role_wrong"  #: gain or pan of a stem are not those that the plan's roles have or draw for it
     MIX_WRONG = "mix_wrong"  #: other mixes, or other stems of one, than the plan wants

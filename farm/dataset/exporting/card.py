@@ -9,6 +9,7 @@ import yaml
 
 from farm.dataset.exporting.base import Source
 from farm.dataset.exporting.order import What
+from schemas.assets import UNKNOWN, Credit
 from schemas.dataset import TrackRecord
 
 #: What the library calls data that have no splits.
@@ -84,7 +85,7 @@ def _body(source: Source) -> str:
         "```", "",
         "Column names and units are those of the annotations; every column of the tables has its meaning in the table's schema.",
         "", "## Licences", "",
-        "The audio was made with these soundfonts, whose licences hold. The rights in the music are those of the MIDI files.", "",
+        "The audio was made with these, whose licences hold. The rights in the music are those of the MIDI files.", "",
         *_soundfonts(source),
         "", "## Provenance", "", f"Seed {record.plan.seed}, plan {record.plan_sha256}, farm {record.farm_version}.", "",
     ]  # fmt: skip
@@ -98,6 +99,17 @@ def _line(name: str, tracks: list[TrackRecord]) -> str:
 
 def _soundfonts(source: Source) -> list[str]:
     record = source.record
+    if record.credits:
+        return [_credit(credit) for credit in record.credits]
     found = {record.soundfont: f"SHA-256 {record.soundfont_sha256}, licence: {record.soundfont_licence or 'not known'}"}
     found |= {name: f"SHA-256 {sha256}" for name, sha256 in record.soundfonts.items() if name not in found}
     return [f"* {name}: {said}" for name, said in found.items()]
+
+
+def _credit(credit: Credit) -> str:
+    said = [
+        f"SHA-256 {credit.sha256}" if credit.sha256 else "",
+        f"licence: {'not known' if credit.licence == UNKNOWN else credit.licence}",
+        f"to be named as: {credit.attribution}" if credit.attribution else "",
+    ]
+    return f"* {credit.name}: {', '.join(filter(None, said))}"

@@ -22,6 +22,7 @@ from farm.dataset.exporting.order import EXPORT, ExportFormat, ExportOrder, Expo
 from farm.dataset.exporting.parquet import write_parquet
 from farm.dataset.exporting.webdataset import write_webdataset
 from farm.dataset.folder import free_bytes, translated_os_errors
+from farm.dataset.notice import NOTICE, notice
 from farm.dataset.records import Shelf, read_shelf
 from schemas.base import draw
 from schemas.dataset import DATASET, MANIFEST, FileRecord, TrackRecord
@@ -100,6 +101,8 @@ def _write(source: Source, staging: Path) -> ExportRecord:
         )
     before, target = _record(source, []), Target(staging)
     EXPORTERS[source.order.format](source, target)
+    if source.record.credits:
+        target.write(NOTICE, notice(source.record))
     if _record(source, []) != before:
         raise DatasetError(f"{source.folder} was changed while it was exported", hint="Give the same command again")
     record = _record(source, sorted(target.files, key=lambda file: file.path))

@@ -12,7 +12,7 @@ from schemas.plan import DatasetPlan
 from schemas.roles import MixRole, RoleMatch, StemKind, effects_of
 
 BASS = StemKind("Bass", "", 33, False)
-SONG = {"seed": 1, "song_hash": "song"}
+SONG: dict[str, Any] = {"seed": 1, "song_hash": "song"}
 
 
 def reverb(**values: Any) -> Effect:
@@ -84,3 +84,27 @@ def test_a_plan_without_a_room_keeps_its_hash() -> None:
     assert DatasetPlan.model_validate({"source": "midi", "mix": {"room": []}}).plan_hash == plain.plan_hash
     wet = DatasetPlan.model_validate({"source": "midi", "mix": {"room": [{"effect": "x", "source": "y"}]}})
     assert wet.plan_hash != plain.plan_hash
+
+
+def test_a_genre_multiplies_the_probability_of_the_effects_that_go_by_it() -> None:
+    chain = [reverb(probability=0.5, by_genre=True), Effect(effect="delay", source="x", probability=0.5)]
+    role = [MixRole(effects=chain)]
+
+    def counted(factors: dict[str, float]) -> list[int]:
+        drawn = [
+            effects_of(role, [], BASS, seed=1, song_hash=str(song), stem="S00", factors=factors) for song in range(1000)
+        ]
+        return [
+            sum(any(one.applied.effect == name for one in chain) for chain in drawn) for name in ("reverb", "delay")
+        ]
+
+    plain, more, none = counted({}), counted({"reverb": 1.6, "delay": 1.6}), counted({"reverb": 0.0})
+    assert 450 < plain[0] < 550
+    assert 750 < more[0] < 850
+    assert none[0] == 0
+    assert plain[1] == more[1] == none[1]
+
+
+def test_an_effect_that_goes_by_no_genre_has_no_word_of_it() -> None:
+    assert "by_genre" not in reverb().model_dump()
+    assert reverb(by_genre=True).model_dump()["by_genre"] is True

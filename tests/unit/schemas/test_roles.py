@@ -13,6 +13,8 @@ from schemas.roles import MixRole, Stand, StemKind, stand_of
 BASS = StemKind("Bass", "basses", 33, False)
 DRUMS = StemKind("Drums", "kits", 0, True)
 FLUTE = StemKind("Pipe", "", 73, False)
+LEAD = StemKind("Reed", "", 65, False, "melody", "melody")
+COUNTER = StemKind("Strings", "", 41, False, "counter", "melody")
 
 
 def roles(*values: Any) -> list[MixRole]:
@@ -115,3 +117,36 @@ def test_draws_of_stems_songs_mixes_and_purposes_are_each_their_own() -> None:
 def test_a_rule_that_cannot_be_followed_is_refused(role: Any, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         MixRole.model_validate(role)
+
+
+@pytest.mark.parametrize(
+    ("match", "fitting"),
+    [
+        ({"layers": "melody"}, {LEAD}),
+        ({"layers": ["melody", "counter"]}, {LEAD, COUNTER}),
+        ({"layer_roles": "melody"}, {LEAD, COUNTER}),
+        ({"layer_roles": ["beat", "melody"], "inst_class": "Strings"}, {COUNTER}),
+        ({"layer_roles": "beat"}, set()),
+        ({}, {LEAD, COUNTER, FLUTE}),
+    ],
+)
+def test_a_rule_may_be_for_layers_of_composed_songs_by_name_or_role(match: Any, fitting: set[StemKind]) -> None:
+    rules = roles({"match": match, "gain_db": -3})
+    assert {kind for kind in (LEAD, COUNTER, FLUTE) if stand(rules, kind).gain_db == -3.0} == fitting
+
+
+def test_rules_without_layers_have_no_word_of_them_so_that_plans_keep_their_hashes() -> None:
+    plain, layered = roles({"match": {"drums": True}}, {"match": {"layers": "beat"}})
+    assert set(plain.match.model_dump()) == {"inst_class", "groups", "programs", "drums"}
+    assert MixRole.model_validate(layered.model_dump()) == layered
+
+
+def test_a_role_that_no_layer_has_is_refused() -> None:
+    with pytest.raises(ValidationError, match="there is no role 'drums'"):
+        roles({"match": {"layer_roles": "drums"}})
+
+
+def test_a_gain_that_a_stem_has_anyway_comes_on_top_of_its_rule() -> None:
+    loop = FLUTE._replace(gain_db=-4.5)
+    assert stand(roles(), loop) == (-4.5, 0.0)
+    assert stand(roles({"match": {}, "gain_db": 2.0}), loop) == (-2.5, 0.0)

@@ -11,7 +11,8 @@ import pytest
 
 from farm.ledger import StemLease, TaskRef
 from schemas.errors import EngineError
-from schemas.plan import DatasetPlan, MixPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import DatasetPlan
 from schemas.states import FailureReason, TaskKind
 from tests.support.engines import job_for
 from tests.support.ledgers import sha

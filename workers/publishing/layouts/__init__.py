@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from schemas.errors import PlanError
 from workers.publishing.layouts.base import Layout
+from workers.publishing.layouts.musicgen import MusicgenLayout
 from workers.publishing.layouts.slakh import SlakhLayout
 
-LAYOUTS: dict[str, type[Layout]] = {layout.name: layout for layout in (SlakhLayout,)}
+LAYOUTS: dict[str, type[Layout]] = {layout.name: layout for layout in (SlakhLayout, MusicgenLayout)}
 
 
 def layout_named(name: str) -> Layout:

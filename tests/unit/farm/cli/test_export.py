@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tarfile
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from farm.cli.export import size_bytes
 from farm.dataset.splits import resplit
+from schemas.assets import Credit
+from schemas.dataset import DATASET, DatasetRecord
 from schemas.errors import PlanError
 from tests.support.datasets import make_dataset, read_records
 from tests.support.exports import lines, tree
@@ -251,3 +254,15 @@ def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(PlanError, match="no size"):
         size_bytes(text)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "webdataset"])
+def test_whose_work_it_is_goes_along(dataset: Path, call: Call, form: str) -> None:
+    path = dataset / DATASET
+    record = DatasetRecord.model_validate_json(path.read_bytes())
+    credit = Credit(kind="soundfont", name="Grand", licence="CC-BY-4.0", attribution="Grand by A. Builder")
+    path.write_text(record.model_copy(update={"credits": [credit]}).model_dump_json(), encoding="utf-8")
+    assert call("export", dataset, "--format", form).code == 0
+    out = dataset.with_name(f"pop-{form}")
+    assert "to be named as: Grand by A. Builder" in (out / "NOTICE").read_text()
+    assert "NOTICE" in [file["path"] for file in json.loads((out / "export.json").read_text())["files"]]

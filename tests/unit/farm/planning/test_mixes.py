@@ -9,7 +9,9 @@ import pytest
 
 from farm.planning.mixes import mix_names
 from farm.planning.plans import build_plan, load_plan
+from schemas.drawn import bounds_of
 from schemas.errors import PlanError
+from schemas.genre import EFFECTS
 from schemas.plan import DatasetPlan
 
 PLAIN = build_plan({"source": "songs"})
@@ -19,11 +21,15 @@ def plan(mix: Any, **values: Any) -> DatasetPlan:
     return build_plan({"source": "songs", "mix": mix, **values})
 
 
-def test_the_farm_has_four_mixes() -> None:
-    assert mix_names() == ["band", "random", "slakh", "wide"]
+#: Presets for songs of any origin; the others are for composed ones.
+ANY = ["band", "random", "slakh", "wide"]
 
 
-@pytest.mark.parametrize("name", mix_names())
+def test_the_farm_has_six_mixes() -> None:
+    assert mix_names() == ["band", "composed", "composed-dry", "random", "slakh", "wide"]
+
+
+@pytest.mark.parametrize("name", ANY)
 def test_a_preset_is_a_mix_of_its_own_and_one_beside_another(name: str) -> None:
     made = plan({"preset": name, "others": [{"name": "a", "preset": name}]})
     assert made.mix.preset is None
@@ -33,7 +39,7 @@ def test_a_preset_is_a_mix_of_its_own_and_one_beside_another(name: str) -> None:
 
 def test_slakhs_mix_is_the_default_and_the_others_are_not() -> None:
     assert plan({"preset": "slakh"}).plan_hash == PLAIN.plan_hash
-    hashes = {plan({"preset": name}).plan_hash for name in mix_names()}
+    hashes = {plan({"preset": name}).plan_hash for name in ANY}
     assert len(hashes) == 4
     assert plan({"others": [{"name": "a"}]}).plan_hash != PLAIN.plan_hash
 
@@ -53,7 +59,7 @@ def test_a_file_beside_the_plan_is_a_preset_and_the_plan_wins(tmp_path: Path) ->
     ("mix", "values", "words"),
     [
         ({"preset": "bnad"}, {}, "no mix `bnad`. Did you mean `band`"),
-        ({"preset": "loud"}, {}, "The farm's own are band, random, slakh, wide"),
+        ({"preset": "loud"}, {}, "The farm's own are band, composed, composed-dry, random, slakh, wide"),
         ({"preset": "none.yaml"}, {}, "cannot read the mix"),
         ({"others": [{"name": "a", "preset": "bnad"}]}, {}, "no mix `bnad`"),
         ({"roles": [{"gain": 1}]}, {}, "unknown key `mix.roles.0.gain`. Did you mean `mix.roles.0.gain_db`"),
@@ -85,3 +91,77 @@ def test_a_preset_has_keys_of_a_mix_alone(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("roles: []\nbits: 16\n")
     with pytest.raises(PlanError, match="has the key `bits`"):
         build_plan({"source": "songs", "mix": {"preset": "bad.yaml"}}, folder=tmp_path)
+
+
+def composed(**values: Any) -> DatasetPlan:
+    return build_plan({"compose": {"genres": ["jazz", "latin"]}, **values})
+
+
+def test_composed_songs_are_mixed_by_their_layers_where_the_plan_names_no_mix() -> None:
+    usual = composed()
+    assert usual.mix == composed(mix={"preset": "composed"}).mix
+    assert usual.mix.loudness_lufs == -16
+    assert usual.mix.every_effect
+    assert all(effect.source for effect in usual.mix.every_effect)
+    assert DatasetPlan.model_validate_json(usual.model_dump_json()).plan_hash == usual.plan_hash
+    assert composed(mix={"preset": "slakh"}).mix == PLAIN.mix
+
+
+def test_what_a_plan_says_of_the_mix_of_composed_songs_wins() -> None:
+    assert composed(mix={"loudness_lufs": -20}).mix.loudness_lufs == -20
+    assert composed(mix={"loudness_lufs": -20}).mix.roles == composed().mix.roles
+    assert composed(mix={"roles": []}).mix.roles == []
+
+
+def test_nothing_of_the_usual_mix_is_where_it_cannot_be() -> None:
+    mono = composed(output={"channels": 1}).mix
+    assert mono.every_effect
+    assert not any(role.pans for role in mono.roles)
+    assert composed(output={"parts": "midi"}).mix == PLAIN.mix
+    assert composed(mix={"made_of": "song"}).mix.roles == []
+
+
+def test_the_dry_mix_of_composed_songs_is_the_usual_one_without_effects() -> None:
+    dry = composed(mix={"preset": "composed-dry"}).mix
+    bare = [role.model_copy(update={"effects": []}) for role in composed().mix.roles]
+    assert dry == composed().mix.model_copy(update={"roles": bare})
+
+
+def test_levels_of_layers_are_never_more_than_15_db_apart_whatever_is_drawn() -> None:
+    bounds = [bounds_of(role.gain_db) for role in composed().mix.roles]
+    assert max(high for _, high in bounds) - min(low for low, _ in bounds) <= 15
+
+
+def test_effects_of_the_usual_mix_are_those_that_genres_know() -> None:
+    effects = composed().mix.every_effect
+    assert {effect.effect for effect in effects} == set(EFFECTS)
+    assert all(effect.by_genre for effect in effects)
+
+
+def test_a_mix_beside_the_own_takes_levels_and_places_of_the_usual_one() -> None:
+    other = composed(mix={"preset": "slakh", "others": [{"name": "a", "preset": "composed"}]}).mix.others[0]
+    assert other.roles == composed(mix={"preset": "composed-dry"}).mix.roles
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"source": "songs", "mix": {"roles": [{"match": {"layers": "beat"}}]}}, "only composed songs have layers"),
+        (
+            {"compose": {"genres": ["jazz"]}, "mix": {"roles": [{"match": {"layers": "baseline"}}]}},
+            "did you mean 'bassline'",
+        ),
+        (
+            {"compose": {"genres": ["jazz"]}, "mix": {"roles": [{"match": {"layers": "zither"}}]}},
+            "they are beat, melody",
+        ),
+    ],
+)
+def test_layers_that_no_song_has_are_refused_by_name(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        build_plan(values)
+
+
+def test_every_layer_of_the_plans_genres_and_every_role_may_be_named() -> None:
+    named = [{"match": {"layers": name}} for name in ("brass", "beat", "bassline")]
+    assert composed(mix={"roles": named}).mix.roles

@@ -6,7 +6,8 @@ from farm.planning.draw import draw_stems
 from farm.planning.plans import build_plan
 from farm.planning.whole import with_whole
 from schemas.errors import PlanError
-from schemas.plan import DatasetPlan, MixPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import DatasetPlan
 from schemas.song import WHOLE
 from tests.support.ledgers import engine_facts, plan, sha, split_result
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from schemas.score import PPQ, Score, ScoreNote
@@ -43,7 +44,7 @@ def test_a_strum_goes_from_the_lowest_string_to_the_highest_within_a_few_millise
     song, notes = _song({"style": "strum", "rhythms": ["x-------"]})
     struck = [note for note in notes if note.start < PPQ]
     assert [note.key for note in struck] == sorted(note.key for note in struck)
-    gaps = [after.start - before.start for before, after in zip(struck, struck[1:], strict=False)]
+    gaps = [after.start - before.start for before, after in itertools.pairwise(struck)]
     assert all(0 < gap / PPQ * 60_000 / song.tempo_bpm < 20 for gap in gaps)
 
 

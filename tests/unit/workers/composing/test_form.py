@@ -12,7 +12,7 @@ from tests.support.composing import compose, genre, songs
 
 def seconds(song: Score) -> float:
     """Return how long a song lasts, as its MIDI file says."""
-    return song.end / PPQ * mido.bpm2tempo(song.tempo_bpm) / 1e6
+    return song.end / PPQ * float(mido.bpm2tempo(song.tempo_bpm)) / 1e6
 
 
 @pytest.mark.parametrize("length_s", [8, 12.5, 30, 61])
@@ -83,7 +83,10 @@ def test_structures_bars_meters_keys_tempos_and_swing_are_all_drawn() -> None:
 
 def test_the_meter_changes_between_sections_as_often_as_the_genre_says() -> None:
     def share(probability: float) -> float:
-        changed = [len({bar.meter for bar in song.bars}) > 1 for song in songs(genre(meter_change=probability), 25, length_s=20)]
+        changed = [
+            len({bar.meter for bar in song.bars}) > 1
+            for song in songs(genre(meter_change=probability), 25, length_s=20)
+        ]
         return sum(changed) / len(changed)
 
     assert share(0.0) == 0.0

@@ -98,7 +98,9 @@ def test_a_held_pad_sounds_every_note_of_every_chord_in_its_sections() -> None:
 @pytest.mark.parametrize("style", ["block", "arpeggio", "strum"])
 def test_every_chord_is_heard_however_it_is_played(style: str) -> None:
     spec = {"style": style, "rhythms": ["x-------", "x-x-x-x-"], "probability": 1.0}
-    data = genre(layers=only("harmony", "bassline", harmony=spec), harmonic_rhythm={2: 1}, sections={}, meters={"4/4": 1})
+    data = genre(
+        layers=only("harmony", "bassline", harmony=spec), harmonic_rhythm={2: 1}, sections={}, meters={"4/4": 1}
+    )
     for song in songs(data, 4):
         harmony, slack = song.layers[0], _slack(song)
         for chord in song.chords:
@@ -153,8 +155,24 @@ def _without(song: Score, layer: str) -> Score:
     [
         ({"melody_matrix": {"init_probs": {"1": 1}, "transitions": {"1": {"5": 1}, "5": {"1": 1}}}}, "melody"),
         ({"patterns": {"4/4": {"verse": ["36, 36, 36, 36"], "chorus": ["36, 36"]}}}, "beat"),
-        ({"layers": {**only("beat", "melody", "harmony", "bassline"), "bassline": {"role": "bassline", "style": "roots"}}}, "bassline"),
-        ({"layers": {**only("beat", "melody", "harmony", "bassline"), "harmony": {"role": "harmony", "programs": {5: 1}}}}, "harmony"),
+        (
+            {
+                "layers": {
+                    **only("beat", "melody", "harmony", "bassline"),
+                    "bassline": {"role": "bassline", "style": "roots"},
+                }
+            },
+            "bassline",
+        ),
+        (
+            {
+                "layers": {
+                    **only("beat", "melody", "harmony", "bassline"),
+                    "harmony": {"role": "harmony", "programs": {5: 1}},
+                }
+            },
+            "harmony",
+        ),
     ],
 )
 def test_a_change_of_one_layer_leaves_every_other_note_as_it_was(changes: dict[str, object], layer: str) -> None:

@@ -56,14 +56,18 @@ def test_hands_are_off_the_grid_by_no_more_than_the_genre_says() -> None:
         song = songs(data, 1)[0]
         strings = next(layer for layer in song.layers if layer.name == "strings")
         starts = [chord.start for chord in song.chords]
-        off = [min((note.start - start for start in starts), key=abs) / PPQ * 60_000 / song.tempo_bpm for note in strings.notes]
+        off = [
+            min((note.start - start for start in starts), key=abs) / PPQ * 60_000 / song.tempo_bpm
+            for note in strings.notes
+        ]
         assert max(map(abs, off)) <= milliseconds + 0.5
         assert statistics.pstdev(off) >= milliseconds / 5
 
 
 def test_sections_are_as_loud_as_the_genre_says_and_downbeats_a_little_louder() -> None:
     data = genre(layers=only("strings", "bassline"), velocity=[1, 127], sections={}, structures={"intro-verse-chorus": 1},
-                 dynamics={"intro": 0.7, "verse": 1.0, "chorus": 1.3}, harmonic_rhythm={2: 1}, meters={"4/4": 1}, inversions={})  # fmt: skip
+                 dynamics={"intro": 0.7, "verse": 1.0, "chorus": 1.3},
+                 harmonic_rhythm={2: 1}, meters={"4/4": 1}, inversions={})  # fmt: skip
     song = songs(data, 1)[0]
     notes = next(layer for layer in song.layers if layer.name == "strings").notes
     means = [

@@ -85,7 +85,9 @@ def test_the_last_chord_but_one_is_of_the_genres_own_way_to_its_tonic() -> None:
         assert song.chords[-2].numeral == "IV"
 
 
-@pytest.mark.parametrize(("per_bar", "meter", "beats"), [(1, "4/4", 4), (2, "4/4", 2), (4, "4/4", 1), (0.5, "4/4", 8), (2, "6/8", 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("per_bar", "meter", "beats"), [(1, "4/4", 4), (2, "4/4", 2), (4, "4/4", 1), (0.5, "4/4", 8), (2, "6/8", 1)]
+)
 def test_chords_change_as_often_as_the_genre_says(per_bar: float, meter: str, beats: int) -> None:
     data = genre(harmonic_rhythm={per_bar: 1}, meters={meter: 1}, meter_change=0)
     song = songs(data, 1)[0]
@@ -100,7 +102,9 @@ def _kinds(data: Genre) -> Counter[str]:
 
 
 def test_types_follow_the_weights_within_the_function_of_the_numeral() -> None:
-    data = genre(keys={"C": 1}, progressions={"verse": ["I,vi"], "chorus": ["I,vi"]}, chord_types={"maj": 1, "maj7": 3, "m7": 1})
+    data = genre(
+        keys={"C": 1}, progressions={"verse": ["I,vi"], "chorus": ["I,vi"]}, chord_types={"maj": 1, "maj7": 3, "m7": 1}
+    )
     found = Counter((chord.numeral, chord.quality) for song in songs(data, 40, length_s=20) for chord in song.chords)
     assert found["vi", "m7"] > 50
     assert found["vi", "min"] == 0, "minor chords of this genre are sevenths"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from schemas.genre import CHORD_TYPES
@@ -16,16 +17,20 @@ def _notes(song: Score, layer: str = "melody") -> list[ScoreNote]:
 
 def _in_section(song: Score, name: str, occurrence: int = 1) -> list[tuple[int, int, int]]:
     section = next(s for s in song.sections if (s.name, s.occurrence) == (name, occurrence))
-    return [(n.start - section.start, n.end - section.start, n.key) for n in _notes(song) if section.start <= n.start < section.end]
+    return [
+        (n.start - section.start, n.end - section.start, n.key)
+        for n in _notes(song)
+        if section.start <= n.start < section.end
+    ]
 
 
 def test_melodies_stay_in_their_range_and_mostly_step() -> None:
     data = genre(**STIFF, layers=only("melody", "harmony", melody={"key_range": [62, 79]}))
     for song in songs(data, 6):
         keys = [note.key for note in _notes(song)]
-        assert 62 <= min(keys)
+        assert min(keys) >= 62
         assert max(keys) <= 79
-        leaps = [abs(after - before) for before, after in zip(keys, keys[1:], strict=False)]
+        leaps = [abs(after - before) for before, after in itertools.pairwise(keys)]
         assert sum(leap <= 4 for leap in leaps) / len(leaps) > 0.6
 
 
@@ -46,13 +51,21 @@ def test_no_note_lasts_into_a_chord_that_it_does_not_belong_to() -> None:
 
 
 def test_phrases_end_with_a_rest_and_take_up_their_motif() -> None:
-    data = genre(**STIFF, layers=only("melody", "harmony"), section_bars={name: {8: 1} for name in ("intro", "verse", "chorus", "bridge", "outro")}, variation=0)
+    data = genre(
+        **STIFF,
+        layers=only("melody", "harmony"),
+        section_bars={name: {8: 1} for name in ("intro", "verse", "chorus", "bridge", "outro")},
+        variation=0,
+    )
     bar, alike = 4 * 840, 0
     for song in songs(data, 6):
         found = _in_section(song, "verse")
         for last in (3, 7):
             assert not any(start >= last * bar + bar // 2 for start, _, _ in found if start < (last + 1) * bar)
-        rhythms = [[start - number * bar for start, _, _ in found if number * bar <= start < (number + 1) * bar] for number in range(8)]
+        rhythms = [
+            [start - number * bar for start, _, _ in found if number * bar <= start < (number + 1) * bar]
+            for number in range(8)
+        ]
         assert rhythms[0] == rhythms[2] == rhythms[4] == rhythms[6]
         alike += rhythms[1] == rhythms[5]
     assert alike == 6
@@ -60,7 +73,9 @@ def test_phrases_end_with_a_rest_and_take_up_their_motif() -> None:
 
 def test_rests_grow_with_what_the_genre_says() -> None:
     def notes(rests: float) -> int:
-        return sum(len(_notes(song)) for song in songs(genre(**STIFF, layers=only("melody", "harmony"), rests=rests), 5))
+        return sum(
+            len(_notes(song)) for song in songs(genre(**STIFF, layers=only("melody", "harmony"), rests=rests), 5)
+        )
 
     assert notes(0.0) > 1.25 * notes(0.4)
 
@@ -78,7 +93,10 @@ def test_repeats_are_alike_unless_the_genre_varies_them() -> None:
     def other(variation: float) -> int:
         data = genre(**STIFF, layers=only("melody", "harmony"), variation=variation, structures={"verse-chorus-verse-chorus": 1},
                      inversions={})  # fmt: skip
-        pairs = [([x[0] for x in _in_section(song, "verse")], [x[0] for x in _in_section(song, "verse", 2)]) for song in songs(data, 6)]
+        pairs = [
+            ([x[0] for x in _in_section(song, "verse")], [x[0] for x in _in_section(song, "verse", 2)])
+            for song in songs(data, 6)
+        ]
         return sum(first != second for first, second in pairs)
 
     assert other(0.0) == 0
@@ -114,7 +132,10 @@ def test_a_second_melody_answers_the_first_between_its_notes_and_agrees_with_it(
 
 def test_a_second_melody_leads_where_the_first_is_silent() -> None:
     sections = {name: {"melody": 0.0, "answers": 1.0} for name in ("intro", "verse", "bridge", "outro")}
-    data = genre(**{**STIFF, "sections": {**sections, "chorus": {"melody": 1.0, "answers": 1.0}}}, layers=only("melody", "answers", "harmony"))
+    data = genre(
+        **{**STIFF, "sections": {**sections, "chorus": {"melody": 1.0, "answers": 1.0}}},
+        layers=only("melody", "answers", "harmony"),
+    )
     for song in songs(data, 4):
         for section in song.sections:
             inside = [note for note in _notes(song, "answers") if section.start <= note.start < section.end]

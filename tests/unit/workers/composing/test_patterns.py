@@ -24,6 +24,8 @@ def test_what_is_no_drum_is_refused_with_the_line_that_has_it(line: str) -> None
     [(4, 4, 4, True), (8, 4, 4, True), (16, 4, 4, True), (12, 4, 4, True), (6, 4, 4, False), (6, 6, 3, True), (12, 6, 3, True),
      (4, 6, 3, False), (7, 7, 3.5, True), (14, 7, 3.5, True), (9, 3, 3, True)],
 )  # fmt: skip
-def test_patterns_divide_every_count_of_their_bar(slots: int, numerator: int, quarters: float, *, expected: bool) -> None:
+def test_patterns_divide_every_count_of_their_bar(
+    slots: int, numerator: int, quarters: float, *, expected: bool
+) -> None:
     pattern = parse_pattern(", ".join(["36"] * slots))
     assert fits(pattern, int(quarters * PPQ), numerator) is expected

@@ -24,8 +24,8 @@ def test_a_hold_after_a_rest_strikes_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("meter", "fits"),
-    [((4, 4), ["xxxx", "x-x-x-x-"]), ((6, 8), ["xxxxxx"]), ((3, 4), ["xxxxxx"]), ((7, 8), ["xxxxxxx"]), ((2, 4), ["xxxx", "x-x-x-x-", "xxxxxx"]),
-     ((12, 8), ["xxxx"])],
+    [((4, 4), ["xxxx", "x-x-x-x-"]), ((6, 8), ["xxxxxx"]), ((3, 4), ["xxxxxx"]), ((7, 8), ["xxxxxxx"]),
+     ((2, 4), ["xxxx", "x-x-x-x-", "xxxxxx"]), ((12, 8), ["xxxx"])],
 )  # fmt: skip
 def test_only_rhythms_that_divide_every_beat_go_with_a_meter(meter: tuple[int, int], fits: list[str]) -> None:
     known = ["xxxx", "x-x-x-x-", "xxxxxx", "xxxxxxx"]

@@ -25,7 +25,9 @@ def _absolute(track: mido.MidiTrack) -> list[tuple[int, mido.Message]]:
     return timed
 
 
-def test_every_layer_is_a_track_with_its_name_program_channel_and_notes(found: list[tuple[Score, mido.MidiFile]]) -> None:
+def test_every_layer_is_a_track_with_its_name_program_channel_and_notes(
+    found: list[tuple[Score, mido.MidiFile]],
+) -> None:
     for song, midi in found:
         assert (midi.type, midi.ticks_per_beat, len(midi.tracks)) == (1, PPQ, 1 + len(song.layers))
         used = []

@@ -80,7 +80,7 @@ def test_every_type_of_a_family_keeps_the_third_of_its_function() -> None:
 
 @pytest.mark.parametrize("symbol", ["VIII", "X", "I13", "maj7"])
 def test_what_is_no_numeral_is_refused(symbol: str) -> None:
-    with pytest.raises(PlanError, match="the chord|there is no chord"):
+    with pytest.raises(PlanError, match=r"the chord|there is no chord"):
         parse_numeral(symbol, parse_key("C"))
 
 

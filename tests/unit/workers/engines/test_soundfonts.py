@@ -8,6 +8,7 @@ from pathlib import Path
 import pretty_midi
 import pytest
 
+from schemas import registry
 from schemas.errors import AssetError
 from tests.support.soundfont import write_soundfont
 from workers.engines import soundfonts
@@ -42,7 +43,7 @@ def test_better_ones_are_preferred_where_they_are_installed(bare_machine: Path) 
 
 
 def test_a_machine_without_any_is_told_how_to_get_one(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soundfonts, "find_spec", lambda name: None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
     with pytest.raises(AssetError, match="no soundfont was found") as caught:
         default_soundfont()
     assert "pip install pretty_midi" in caught.value.hint

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from schemas.base import FarmModel
+from schemas.compose import COMPOSED, path_of
 from schemas.errors import StoreError
 from schemas.upkeep import CheckOrder, NamedSong, NamedStem, PurgeOrder
+from tests.support.composing import plan
 from tests.support.midi import note, song
 from tests.support.stems import stored
+from workers.composing.song import composed
 from workers.fsck.__main__ import serve
 from workers.fsck.mend import mend_midi
 from workers.midi.split import split_song
@@ -104,6 +107,20 @@ def test_midi_is_mended_from_the_source_where_the_store_lost_the_song_too(store:
     source.write_bytes(data + b"\0")
     with pytest.raises(StoreError, match=r"a\.mid is not that file any more"):
         mend_midi(store, own, source, names)
+
+
+def test_midi_of_a_composed_song_is_mended_by_composing_it_again(root: Path, store: FolderStore) -> None:
+    asked = plan(length_s=8)
+    data = composed(asked, 3).midi
+    names = [store.put_midi(midi) for midi in split_song(data)[1].values()]
+    own = store.put_midi(data)
+    for name in (own, names[0]):
+        store.remove(Kind.MIDI, name)
+    named = NamedSong(song=own, source=f"{COMPOSED}/{path_of(3)}", midi=names)
+    assert {mended for _, mended in faults(ask(CheckOrder(store=str(root), repair=True), named))} == {False}
+    told = ask(CheckOrder(store=str(root), repair=True), named.model_copy(update={"plan": asked}))
+    assert {mended for _, mended in faults(told)} == {True}
+    assert all(store.has(Kind.MIDI, name) for name in (own, *names))
 
 
 def test_a_purge_takes_what_is_named_and_its_parts(root: Path, store: FolderStore, tmp_path: Path) -> None:

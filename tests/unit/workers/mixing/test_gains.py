@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.plan import MixPlan
+from schemas.mixplan import MixPlan
 from workers.mixing.gains import GAIN_STEP_DB, ceiling_for, common_gain_db, decibels, linear, match_gain_db
 
 PLAN = MixPlan()

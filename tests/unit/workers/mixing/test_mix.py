@@ -8,7 +8,8 @@ import pytest
 
 from schemas.dataset import StemRecord
 from schemas.errors import DiskFullError, FarmError, StoreError
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from tests.support.stems import Audio, stem_inputs, write_stem
 from workers.audio.files import read_audio, read_info
 from workers.audio.meter import LoudnessMeter

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from schemas.dataset import MixResult
-from schemas.plan import DatasetPlan, MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import DatasetPlan, OutputPlan
 from schemas.roles import Stand, StemKind
 from tests.support.stems import Audio, stem_inputs
 from workers.audio.files import read_audio

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from schemas.dataset import MixResult
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from schemas.roles import Stand, pan_law
 from tests.support.stems import Audio, stem_inputs, write_stem
 from workers.audio.files import read_audio

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from schemas.submix import SubmixRecipe
 from tests.support.stems import Audio, stem_inputs
 from workers.audio.files import read_audio

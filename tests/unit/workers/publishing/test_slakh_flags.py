@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from tests.support.datasets import PLAN, make_dataset, reseal
 from workers.midi.join import join_stems, joined_notes
 from workers.verifying import Code, verify_dataset

@@ -14,7 +14,8 @@ import yaml
 from schemas.convert import ConvertOrder, MixOrigin, NoteCode, ReworkReport
 from schemas.dataset import DATASET, MANIFEST, DatasetRecord
 from schemas.errors import DatasetError, OutputError, PlanError
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from tests.support.datasets import PLAN, make_dataset, read_annotation, read_records
 from tests.support.farms import published as files_of
 from workers.audio.files import open_writer, read_audio, read_info

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.instruments import InstrumentPlan
+from schemas.plan import DatasetPlan
 from schemas.song import SplitResult
 from tests.support.midi import note, program, song
 from workers.midi.split import split_song
@@ -18,7 +18,7 @@ def split() -> SplitResult:
 
 def warned(*patches: dict[str, object], programs: tuple[int, ...] = (0, 5)) -> dict[str, int]:
     groups = [{"name": "All", "programs": programs, "patches": patches}]
-    made = InstrumentPlan.model_validate({"map": {"name": "m", "groups": groups}})
+    made = DatasetPlan.model_validate({"source": "s", "instruments": {"map": {"name": "m", "groups": groups}}})
     return warn_of_patches(split(), made).warnings
 
 
@@ -31,4 +31,4 @@ def test_parts_without_a_patch_are_counted_by_program_and_by_key_range() -> None
 
 
 def test_without_a_map_nothing_is_counted() -> None:
-    assert warn_of_patches(split(), InstrumentPlan()) == split()
+    assert warn_of_patches(split(), DatasetPlan(source="s")) == split()

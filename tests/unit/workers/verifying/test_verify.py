@@ -13,7 +13,8 @@ import pytest
 
 from schemas.dataset import DATASET, MANIFEST
 from schemas.errors import DatasetError
-from schemas.plan import MixPlan, OutputPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import OutputPlan
 from tests.support.damage import TRACK, edit_annotation, edit_audio, found
 from tests.support.datasets import (
     PLAN,

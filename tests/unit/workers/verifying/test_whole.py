@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.plan import DatasetPlan, MixPlan
+from schemas.mixplan import MixPlan
+from schemas.plan import DatasetPlan
 from tests.support.damage import TRACK, edit_annotation, edit_audio, found
 from tests.support.datasets import PLAN, make_dataset, read_annotation, reseal
 from workers.audio.files import Block

@@ -1,0 +1,1 @@
+"""Soundfonts and MIDI corpora: listed, fetched, added and checked."""

@@ -1,0 +1,58 @@
+"""The score of a song's mix, in its annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.annotation import SongAnnotation
+from workers.audio.files import read_blocks, read_info
+from workers.scoring.audio import score_audio
+
+#: Samples at a time: half a megabyte, which stays in the cache while they are looked at.
+_BLOCK_FRAMES: Final = 65536
+
+
+def scored(song: SongAnnotation, folder: Path) -> SongAnnotation:
+    """Return the annotation with the score of the mix; as it is where no mix is published.
+
+    Args:
+        song: its annotation.
+        folder: of the track.
+
+    Raises:
+        DatasetError: the mix is no readable audio file.
+    """
+    audio = song.mix.audio
+    if audio is None:
+        return song
+    path = folder / audio
+    score = score_audio(float_blocks(path), read_info(path).rate_hz, onsets_s(song))
+    return song.model_copy(update={"score": score})
+
+
+def onsets_s(song: SongAnnotation) -> list[float]:
+    """Return when the notes begin that are heard in the mix."""
+    return [
+        onset_s
+        for stem in song.stems
+        for onset_s, sounds in zip(stem.notes.onset_s, stem.notes.sounding, strict=True)
+        if sounds and not stem.silent
+    ]
+
+
+def float_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    """Read a published file in blocks of floats, full scale 1.
+
+    Raises:
+        DatasetError: it is no readable audio file.
+    """
+    bits = read_info(path).bits
+    scale = np.float32(2.0 ** (1 - bits))
+    for block in read_blocks(path, _BLOCK_FRAMES):
+        samples: NDArray[np.float32] = block.astype(np.float32, copy=False)
+        yield samples * scale if block.dtype == np.int32 else samples

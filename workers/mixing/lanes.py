@@ -1,0 +1,163 @@
+"""The stems of a mix on their way from raw files into published ones."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.audio.files import AudioWriter
+from workers.audio.levels import HOP_FRAMES
+from workers.audio.meter import LoudnessMeter
+from workers.audio.stemfile import StemReader
+from workers.mixing.limiter import Curve, GainCurve
+from workers.mixing.pan import Factor, multiply_sides
+from workers.mixing.stems import SLAB_FRAMES, StretchCursor
+
+#: What sounds of a lane in a slab: first frame, counted from the slab's, and samples.
+Sounding = list[tuple[int, NDArray[Any]]]
+_DIGITS: Final = 4
+
+
+class Heard(NamedTuple):
+    """What was measured of a published stem; levels are linear, 1.0 is full scale."""
+
+    peak: float
+    loudness_lufs: float | None
+    hop_peaks: NDArray[np.float32]  #: of every `HOP_FRAMES` frames
+
+
+class _Ear:
+    """Measures a stem while it is published: behind a limiter nothing of it follows from the raw one."""
+
+    def __init__(self, reader: StemReader, bits: int) -> None:
+        self._scale = np.float32(1.0 if bits == 32 else 2.0 ** (1 - bits))
+        self._meter = LoudnessMeter(reader.rate_hz, reader.channels)
+        self._hop_peaks = np.zeros(-(-reader.frames // HOP_FRAMES), np.float32)
+        self._position = 0
+
+    def hear(self, first: int, published: NDArray[Any]) -> None:
+        """Take what sounds from frame `first` on, which begins a hop."""
+        level = published.astype(np.float32) * self._scale
+        self._meter.silence(first - self._position)
+        self._meter.write(level)
+        self._position = first + len(level)
+        hop = first // HOP_FRAMES
+        found = np.maximum.reduceat(np.abs(level).max(axis=1), range(0, len(level), HOP_FRAMES))
+        self._hop_peaks[hop : hop + len(found)] = found
+
+    def heard(self, frames: int) -> Heard:
+        """Return what a stem was that is padded with silence to `frames` frames."""
+        self._meter.silence(frames - self._position)
+        loudness = self._meter.integrated()
+        lufs = None if loudness is None else round(loudness, _DIGITS)
+        return Heard(float(self._hop_peaks.max(initial=0.0)), lufs, self._hop_peaks)
+
+
+class StemLane:
+    """One stem on its way from the raw file into the published one.
+
+    Args:
+        reader: of the raw stem.
+        gain: linear.
+        writer: of the published one; None where it is not wanted.
+        bits: of the published samples.
+        curve: of a limiter; with one the stem is measured as it is published.
+    """
+
+    def __init__(
+        self,
+        reader: StemReader,
+        gain: np.float32,
+        writer: AudioWriter | None,
+        bits: int,
+        curve: GainCurve | None = None,
+    ) -> None:
+        self._cursor = StretchCursor(reader)
+        self._gain = gain
+        self._writer = writer
+        self._bits = bits
+        self._curve = curve
+        self._ear = None if curve is None else _Ear(reader, bits)
+        shape = (SLAB_FRAMES, reader.channels)
+        self._wide = np.empty(shape, dtype=np.float64)
+        self._published = np.empty(shape, dtype=np.float32 if bits == 32 else np.int32)
+
+    def publish(self, start: int, length: int) -> Sounding:
+        """Publish frames [start, start + length); return what sounds of them, valid until the next call."""
+        runs: Sounding = []
+        position = 0
+        factors = None if self._curve is None else self._curve.of(start, length)
+        for first, raw in self._cursor.take(start, start + length):
+            offset = first - start
+            published: NDArray[Any] = self._published[offset : offset + len(raw)]
+            self._apply_gain(raw, published, None if factors is None else factors[offset : offset + len(raw)])
+            if self._ear is not None:
+                self._ear.hear(first, published)
+            self._fill(offset - position)
+            if self._writer is not None:
+                self._writer.write(published)
+            runs.append((offset, published))
+            position = offset + len(raw)
+        self._fill(length - position)
+        return runs
+
+    def heard(self, frames: int) -> Heard | None:
+        """Return what was measured of the whole stem; None without a limiter."""
+        return None if self._ear is None else self._ear.heard(frames)
+
+    def _fill(self, frames: int) -> None:
+        if frames and self._writer is not None:
+            self._writer.silence(frames)
+
+    def _apply_gain(self, raw: NDArray[np.float32], published: NDArray[Any], factors: Curve | None) -> None:
+        if self._bits == 32:
+            self._multiply(raw, published)
+            if factors is not None:
+                np.multiply(published, factors.astype(np.float32), out=published)
+            return
+        wide = self._wide[: len(raw)]
+        np.copyto(wide, raw)
+        self._multiply_wide(wide)
+        if factors is not None:
+            np.multiply(wide, factors, out=wide)
+        np.rint(wide, out=wide)
+        np.copyto(published, wide, casting="unsafe")
+
+    def _multiply(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
+        np.multiply(raw, self._gain, out=published)
+
+    def _multiply_wide(self, wide: NDArray[np.float64]) -> None:
+        np.multiply(wide, float(self._gain) * 2.0 ** (self._bits - 1), out=wide)
+
+
+class _PannedLane(StemLane):
+    """A stem whose sides have factors of their own."""
+
+    def __init__(
+        self,
+        reader: StemReader,
+        factors: NDArray[np.float32],
+        writer: AudioWriter | None,
+        bits: int,
+        curve: GainCurve | None = None,
+    ) -> None:
+        super().__init__(reader, np.float32(1.0), writer, bits, curve)
+        self._factors = factors
+        self._wide_factors = factors.astype(np.float64) * 2.0 ** (bits - 1)
+
+    def _multiply(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
+        multiply_sides(raw, self._factors, out=published)
+
+    def _multiply_wide(self, wide: NDArray[np.float64]) -> None:
+        multiply_sides(wide, self._wide_factors, out=wide)
+
+
+def lane_of(
+    reader: StemReader, factor: Factor, writer: AudioWriter | None, bits: int, curve: GainCurve | None = None
+) -> StemLane:
+    """Return the lane of a stem whose sides have one factor, or each its own."""
+    if isinstance(factor, np.ndarray):
+        return _PannedLane(reader, factor, writer, bits, curve)
+    return StemLane(reader, factor, writer, bits, curve)

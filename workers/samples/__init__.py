@@ -1,0 +1,1 @@
+"""Libraries of recordings: made from a folder, each recording measured once."""
