@@ -140,7 +140,7 @@ def new_command(asked: Asked, *, as_json: bool) -> int:
     _write(path, yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None))
     made = load_patch(str(path.resolve()))
     if as_json:
-        print_json({"path": str(path), "file": made.model_dump(mode="json"), **found, "notes": found["notes"]})
+        print_json({**found, "path": str(path), "file": made.model_dump(mode="json")})
         return 0
     sys.stdout.write(path.read_text(encoding="utf-8") + "\n")
     sys.stdout.write("".join(f"note: {note}\n" for note in found["notes"]))
