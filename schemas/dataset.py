@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from schemas.base import FarmModel
-from schemas.convert import AudioForm
+from schemas.convert import AudioForm, ConvertedForm
 from schemas.effects import AppliedEffect
 from schemas.patch import PatchUse
 from schemas.plan import DatasetPlan
@@ -188,11 +188,11 @@ class DatasetRecord(FarmModel):
     failed: int
     rejected: list[RejectedRecord]
     splits: SplitsRecord | None = None  #: None where the dataset has none
-    conversions: list[AudioForm] = []  #: forms that the audio was given after it was published, in order
+    conversions: list[ConvertedForm] = []  #: forms that the audio was given after it was published, in order
     duration_s: float
     stem_audio_s: float
 
     @property
     def form(self) -> AudioForm:
         """The form that the audio has now."""
-        return self.conversions[-1] if self.conversions else self.plan.output.form
+        return self.conversions[-1].form if self.conversions else self.plan.output.form

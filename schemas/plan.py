@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from schemas.band import Band
 from schemas.base import FarmModel, content_hash
@@ -36,6 +43,7 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "mix.others",
     "mix.room",
     "output.submixes",
+    "output.dither",
 )
 
 
@@ -186,6 +194,9 @@ class OutputPlan(FarmModel):
     format: Literal["flac", "wav"] = "flac"
     #: 16 or 24 are integers, 32 is float and WAV only.
     bits: Literal[16, 24, 32] = 24
+    #: With `bits: 16`: add triangular dither of one step before stems are rounded, so that the error is white noise of
+    #: -96 dB (rms) and follows the music no more. Exact silence stays silence, and stems still sum to the mix.
+    dither: bool = False
     #: Sample rate, Hz.
     rate_hz: Literal[16000, 22050, 32000, 44100, 48000, 88200, 96000] = 44100
     #: 1 is mono, 2 is stereo.
@@ -200,6 +211,21 @@ class OutputPlan(FarmModel):
     def _float_is_wav(self) -> OutputPlan:
         if self.bits == 32 and self.format == "flac":
             raise ValueError("bits: 32 (float) needs format: wav; FLAC holds integers of 16 or 24 bits")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.dither:
+            values.pop("dither", None)
+        return values
+
+    @model_validator(mode="after")
+    def _dither_is_for_16_bits(self) -> OutputPlan:
+        if self.dither and self.bits != 16:
+            raise ValueError(
+                f"dither: true is for bits: 16; the error of {self.bits} bits lies far below what can be heard"
+            )
         return self
 
     @field_validator("submixes")

@@ -54,8 +54,11 @@ def test_a_scan_lists_what_crashes_leaves_hangs_or_is_nothing_and_goes_on(
     ask: Any, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VST_PATH", str(build_bad_plugins(here / "vst")))
-    code, found = ask("scan", "bad-", "Nekobi", "MaBitcrush", "--timeout", 12)
+    code, found = ask("scan", "bad-c", "bad-e", "bad-m", "Nekobi", "MaBitcrush")
     assert code == 0
+    code, hung = ask("scan", "bad-hang", "--timeout", 3)
+    assert code == 0
+    found += hung
     by_name = {(record["format"], record["name"]): record for record in found}
     vst2 = {name: record["found"] for (format_, name), record in by_name.items() if format_ == "vst2"}
     assert vst2 == {
@@ -170,7 +173,8 @@ def test_a_new_patch_file_has_what_was_measured_and_keeps_to_it(ask: Any, here: 
     assert isinstance(settings, PluginSettings)
     assert (settings.plugin, settings.format, settings.parameters) == (NEKOBI, "lv2", {"cutoff": 0.6})
     assert (settings.repeat_db, settings.drums, settings.noisy) == (None, False, False)
-    assert (settings.onset_s, settings.tail_s) == (0.0, pytest.approx(0.1, abs=0.4))
+    assert settings.onset_s == 0.0
+    assert 0.1 <= settings.tail_s <= 0.5
     assert (file.programs, file.licence) == ([38], "GPL-2.0-or-later")
     _, shown = ask("show", "nekobi")
     assert file.sha256 == shown["patch"]["asset"]["sha256"]

@@ -101,6 +101,7 @@ def annotate_song(
             is_sum=mix.whole is None,
             whole=mix.whole,
         ),
+        dither=plan.output.dither,
         submixes=mix.submixes,
         mixes=mix.mixes,
         quality=song_quality(annotated),

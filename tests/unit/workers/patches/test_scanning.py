@@ -51,7 +51,7 @@ def test_a_plugin_that_answers_is_what_it_sounds_like(
     ("code", "words"), [(-11, "SIGSEGV: no display"), (-6, "SIGABRT: no display"), (1, "exit code 1: no display")]
 )
 def test_a_plugin_that_takes_its_process_with_it_has_crashed(code: int, words: str) -> None:
-    record = judge_answer(plugin(), b"", b"no\n display\n", code)
+    record = judge_answer(plugin(), b"", b"Attempting to load VST: x.so\nno\n display\n", code)
     assert (record["found"], record["why"]) == (Found.CRASHED, f"its process ended with {words}")
 
 
