@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     quiet_s: Annotated[float, Field(gt=0)] = 30.0
     #: Slots of `farm worker`; left out, one per core.
     slots: Annotated[int, Field(ge=1, le=256)] | None = None
+    #: Engine classes of `farm worker`, with commas between them; left out, all that work on its host.
+    engines: str | None = None
     #: Where the scheduler serves its numbers for Prometheus; on other machines than this one only when named here.
     metrics_address: str = "127.0.0.1"
     #: Port of the numbers for Prometheus; 0 serves none.

@@ -14,15 +14,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from farm.config import Settings
+from farm.scheduling.classes import Tried, try_engines
 from schemas.errors import AssetError, FarmError
 from schemas.machine import usable_cores
-from schemas.tasks import PROBER
+from schemas.tasks import PATCH_TOOLS, PROBER
 
 #: Oldest Python that the farm runs on.
 PYTHON: Final = (3, 11)
@@ -31,9 +32,13 @@ FREE_GB: Final = 5.0
 #: Open files that a host of several slots, Celery and its broker connections want.
 OPEN_FILES: Final = 1024
 _PROBE_S: Final = 60.0
+#: Engine classes that come with an extra; without it a host serves the others.
+_WITH_EXTRA: Final = ("faust", "dawdreamer")
 #: What a process of the data plane is asked; by name, since this plane never imports that one.
 _FLAC_VERSION: Final = "from workers.audio.flac import library_version; print(library_version())"
 _CONNECT_S: Final = 3.0
+#: Installs the plug-ins of the farm's own patch files, and what their engine needs of the system.
+_PLUGINS: Final = "sudo sh deploy/install-plugins"
 
 Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
@@ -60,6 +65,8 @@ def examine(settings: Settings) -> list[Check]:
         python_check(sys.version_info[:2]),
         cores_check(usable_cores()),
         *engine_checks(_run),
+        *class_checks(try_engines(_WITH_EXTRA), settings.engines),
+        *plugin_checks(_run, settings.engines),
         flac_check(_run),
         writable_check(temporary),
         disk_check(Path.cwd(), shutil.disk_usage(Path.cwd()).free),
@@ -68,6 +75,7 @@ def examine(settings: Settings) -> list[Check]:
         server_check(),
         broker_check(settings.broker_url),
         ledger_check(settings.ledger_url),
+        *work_checks(settings.ledger_url),
     ]
 
 
@@ -105,6 +113,51 @@ def engine_checks(run: Run) -> list[Check]:
         Check("FluidSynth", True, f"{answer['version']}: {answer['library']}"),
         Check("soundfont", True, described),
     ]
+
+
+def class_checks(tried: Iterable[Tried], asked: str | None) -> list[Check]:
+    """Tell of the engine classes that come with an extra; one that is missing is a fault only where it is asked for.
+
+    Args:
+        tried: what came of trying them here.   asked: FARM_ENGINES.
+    """
+    wanted = () if asked is None else [name.strip() for name in asked.split(",")]
+    checks = []
+    for one in tried:
+        missing = one.message if one.engine in wanted else f"not served here: {one.message}. {one.hint}"
+        found = f"{one.version}: {one.library}" if one.works else missing
+        checks.append(judge(f"engine {one.engine}", one.works or one.engine not in wanted, found, one.hint))
+    return checks
+
+
+def plugin_checks(run: Run, asked: str | None) -> list[Check]:
+    """Tell of the plug-ins of this host; that there are none is a fault only where their engine is asked for.
+
+    Args:
+        run: starts a process of the data plane, which loads no plug-in for it.   asked: FARM_ENGINES.
+    """
+    wanted = "dawdreamer" in (asked or "").split(",")
+    command = [sys.executable, "-P", "-m", PATCH_TOOLS, "overview"]
+    try:
+        answer: dict[str, Any] = json.loads(run(command).stdout.splitlines()[-1])["result"]
+    except (OSError, subprocess.TimeoutExpired, ValueError, LookupError) as error:
+        return [judge("plug-ins", not wanted, f"they could not be counted: {error}", f"See {' '.join(command)}")]
+    if not answer["dawdreamer"]:
+        return [
+            judge("plug-ins", not wanted, f"none can be played without DawDreamer. {answer['hint']}", answer["hint"])
+        ]
+    there = {name: count for name, count in answer["formats"].items() if count}
+    gl = answer["libgl"] or f"not found, and DawDreamer does not start without it: {_PLUGINS}"
+    counted = ", ".join(f"{count} {name}" for name, count in there.items()) or f"none: {_PLUGINS}"
+    return [
+        judge("libGL", bool(answer["libgl"]) or not wanted, gl, _PLUGINS),
+        judge("plug-ins", bool(there) or not wanted, counted + _scanned(answer) * bool(there), _PLUGINS),
+    ]
+
+
+def _scanned(answer: dict[str, Any]) -> str:
+    found = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in answer["found"].items())
+    return f"; when scanned: {found}" if found else "; not scanned yet: farm patches scan"
 
 
 def flac_check(run: Run) -> Check:
@@ -210,6 +263,32 @@ def ledger_check(url: str | None) -> Check:
     return judge("ledger", True, f"{database.name}: {found or 'empty, its tables will be made'}", "")
 
 
+def work_checks(url: str | None) -> list[Check]:
+    """Look whether work waits in the ledger that no live slot could do; nothing is said of a ledger that is not up."""
+    from farm.ledger import Ledger
+    from farm.ledger.database import Database, parse_url
+    from farm.ledger.opening import HEAD, version
+
+    try:
+        address = None if url is None else parse_url(url)
+        if address is None or (address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists()):
+            return []
+        database = Database(address)
+        try:
+            unserved = Ledger(database).unserved() if database.read(version) == HEAD else {}
+        finally:
+            database.close()
+    except FarmError:
+        return []  # the check of the ledger has told it
+    return [
+        judge(
+            f"work for {engine}", False, f"{stems} stems wait, and no live slot serves it",
+            f"On a host that has it: farm worker --engines {engine}",
+        )
+        for engine, stems in unserved.items()
+    ]  # fmt: skip
+
+
 def _new_ledger(path: Path) -> Check:
     if path.parent.is_dir() and os.access(path.parent, os.W_OK):
         return Check("ledger", True, f"{path} will be made")
@@ -219,4 +298,6 @@ def _new_ledger(path: Path) -> Check:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     neutral = tempfile.gettempdir()
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=_PROBE_S, cwd=neutral)
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=_PROBE_S, cwd=neutral, stdin=subprocess.DEVNULL
+    )

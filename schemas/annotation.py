@@ -12,10 +12,12 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.base import FarmModel
 from schemas.convert import Conversion
-from schemas.instruments import MidiRules
+from schemas.effects import AppliedEffect
+from schemas.patch import PatchUse
 from schemas.quality import SongQuality, StemQuality
 from schemas.replaced import Replaced
 from schemas.roles import OtherMix
+from schemas.rules import MidiRules
 from schemas.submix import Submix
 from schemas.whole import WholeMix
 
@@ -71,16 +73,23 @@ class StemAnnotation(FarmModel):
     bank: int
     program_name: str
     track_name: str
-    patch: str  #: soundfont, bank and program; empty where the instrument map has no patch for the part
+    engine: str = ""  #: that played it; empty without a patch, and in datasets of an older farm
+    engine_version: str = ""
+    #: Soundfont, bank and program, or the name of a patch file; empty where the instrument map has no patch for the part.
+    patch: str
     preset: str
-    preset_program: int | None = None  #: 0-127, of the preset that sounded; None without audio
+    preset_program: int | None = None  #: 0-127, of the soundfont's preset that sounded; None where none did
     group: str = ""  #: of the instrument map; empty where the plan has none
     choice: str = ""  #: the patch's name in that group
     octave_offset: int = 0  #: octaves by which the patch sounds above the keys that it was sent
     rules: MidiRules | None = None  #: what was done to the song's keys before they were played
     soundfont: str = ""
     soundfont_sha256: str = ""
-    licence: str = ""  #: of the patch, or of its soundfont
+    plugin: str = ""  #: name of the plug-in that played it, or of the source in Faust
+    plugin_sha256: str = ""  #: of its binary, or of the source
+    #: Level of the difference between two renders of it, dB relative to the loudest sample; None where they are the same.
+    repeat_db: float | None = None
+    licence: str = ""  #: of the patch, or of its soundfont or plug-in
     #: Patches that it was to be played by before and that failed, in order; the key is only there where there are any.
     replaces: list[Replaced] = []
     silent: bool  #: excluded from the loudness match since it has no loudness to match
@@ -89,6 +98,9 @@ class StemAnnotation(FarmModel):
         float | None
     )  #: as measured of the published file; gates make it differ from loudness + gain
     gain_db: float  #: what was applied to the raw stem: loudness match, gain of its role, common gain
+    #: What it went through before it was mixed, in order; the key is only there where there is anything. Loudness and active
+    #: regions are those after it.
+    effects: list[AppliedEffect] = []
     #: Of its role in the mix, a part of `gain_db`. This and the next two keys are only there where they say something.
     role_gain_db: float = 0.0
     pan: float = 0.0  #: -1 is left, 1 is right
@@ -105,6 +117,8 @@ class StemAnnotation(FarmModel):
         values: dict[str, Any] = handler(self)
         if not self.replaces:
             del values["replaces"]
+        if not self.effects:
+            del values["effects"]
         if self.quality is None:
             del values["quality"]
         if not (self.role_gain_db or self.pan):
@@ -138,6 +152,8 @@ class Provenance(FarmModel):
     soundfont_sha256: str
     soundfont_licence: str
     soundfonts: dict[str, str] = {}  #: SHA-256 of every soundfont that the plan's instrument map names, by name
+    engines: dict[str, str] = {}  #: version of every engine that may have played a stem, by name
+    patches: dict[str, PatchUse] = {}  #: what the patch files that the map names stood for, by name
     farm_version: str
 
 
@@ -148,7 +164,8 @@ class SongAnnotation(FarmModel):
     frames: int
     rate_hz: int
     channels: int
-    timing_grid_s: float  #: the engine starts every event at the nearest multiple of this
+    #: FluidSynth starts every event at the nearest multiple of this; other engines are at most half of it off, too.
+    timing_grid_s: float
     tempo: list[TempoChange]
     meters: list[Meter]
     keys: list[KeySignature]
@@ -156,6 +173,8 @@ class SongAnnotation(FarmModel):
     downbeats_s: list[float]
     stems: list[StemAnnotation]
     mix: MixAnnotation
+    #: When samples were last rounded, it was with triangular dither; the key is only there where it is true.
+    dither: bool = False
     submixes: list[Submix] = []  #: sums of some of the stems, after recipes
     mixes: list[OtherMix] = []  #: other mixes of the same raw stems; the key is only there where there are any
     quality: SongQuality | None = None  #: None in datasets of an older farm
@@ -168,6 +187,8 @@ class SongAnnotation(FarmModel):
         values: dict[str, Any] = handler(self)
         if not self.mixes:
             del values["mixes"]
+        if not self.dither:
+            del values["dither"]
         if self.quality is None:
             del values["quality"]
         return values

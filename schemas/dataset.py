@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from schemas.base import FarmModel
-from schemas.convert import AudioForm
+from schemas.convert import AudioForm, ConvertedForm
+from schemas.effects import AppliedEffect
+from schemas.patch import PatchUse
 from schemas.plan import DatasetPlan
 from schemas.roles import OtherMix
 from schemas.splits import OMITTED, folder_of
@@ -91,7 +93,8 @@ class StemRecord(FarmModel):
     role_gain_db: float = 0.0  #: of the stem's role in the mix, a part of `gain_db`
     pan: float = 0.0
     balance: tuple[float, float] | None = None  #: what left and right were multiplied with for the pan
-    #: Where the panned stem sounds, seconds; None where it is as it was played.
+    effects: list[AppliedEffect] = []  #: that it went through before anything else, in order
+    #: Where the stem sounds after effects and pan, seconds; None where it is as it was played.
     active_regions: list[tuple[float, float]] | None = None
 
 
@@ -179,15 +182,17 @@ class DatasetRecord(FarmModel):
     soundfont_sha256: str
     soundfont_licence: str
     soundfonts: dict[str, str] = {}  #: SHA-256 of every soundfont that the plan's instrument map names, by name
+    engines: dict[str, str] = {}  #: version of every engine that may have played a stem, by name
+    patches: dict[str, PatchUse] = {}  #: what the patch files that the map names stood for, by name
     tracks: int
     failed: int
     rejected: list[RejectedRecord]
     splits: SplitsRecord | None = None  #: None where the dataset has none
-    conversions: list[AudioForm] = []  #: forms that the audio was given after it was published, in order
+    conversions: list[ConvertedForm] = []  #: forms that the audio was given after it was published, in order
     duration_s: float
     stem_audio_s: float
 
     @property
     def form(self) -> AudioForm:
         """The form that the audio has now."""
-        return self.conversions[-1] if self.conversions else self.plan.output.form
+        return self.conversions[-1].form if self.conversions else self.plan.output.form

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,65 +12,13 @@ from schemas.band import class_name
 from schemas.base import FarmModel
 from schemas.errors import PlanError
 from schemas.gm import DRUM_PROGRAM
+from schemas.patchfile import PatchFile
+from schemas.rules import KeyRange, MidiRules
 
-Key = Annotated[int, Field(ge=0, le=127)]
 Program = Annotated[int, Field(ge=0, le=DRUM_PROGRAM)]
-KeyRange = tuple[Key, Key]
 
 #: Programs of an instrument map: General MIDI's, counted from 0, and 128 for drum kits.
 PROGRAMS: Final = range(DRUM_PROGRAM + 1)
-_OCTAVE: Final = 12
-_KEYS: Final = range(128)
-
-
-class MidiRules(FarmModel):
-    """What is done to every key of a part before it is played, in the order fold, shift, moves (Slakh's MIDI rules).
-
-    What would leave the 128 keys of MIDI comes back into them by octaves.
-    """
-
-    #: Semitones that every key is moved by.
-    shift: Annotated[int, Field(ge=-127, le=127)] = 0
-    #: Lowest and highest key; what lies outside moves into it by octaves.
-    fold: KeyRange | None = None
-    #: Single keys that become others, such as drums that a kit lacks.
-    moves: dict[Key, Key] = {}
-    #: Whether the rules are applied; false keeps them written down and changes nothing.
-    enabled: bool = True
-
-    @field_validator("fold")
-    @classmethod
-    def _wide_enough(cls, value: KeyRange | None) -> KeyRange | None:
-        if value is not None and value[1] - value[0] < _OCTAVE - 1:
-            raise ValueError("the range must hold a whole octave (12 keys), or some keys fit nowhere in it")
-        return value
-
-    def __hash__(self) -> int:
-        """Rules are parts of patches, which are keys of dictionaries."""
-        return hash((self.shift, self.fold, tuple(sorted(self.moves.items())), self.enabled))
-
-    @property
-    def changes(self) -> bool:
-        """Whether any key would be moved."""
-        return any(self.key(key) != key for key in _KEYS)
-
-    def key(self, key: int) -> int:
-        """Return the key that is played where `key` is written."""
-        if not self.enabled:
-            return key
-        if self.fold is not None:
-            key = _folded(key, *self.fold)
-        key = _folded(key + self.shift, _KEYS.start, _KEYS.stop - 1)
-        return self.moves.get(key, key)
-
-
-def _folded(key: int, low: int, high: int) -> int:
-    """Move a key by octaves into a range of at least one octave."""
-    if key < low:
-        key += -((key - low) // _OCTAVE) * _OCTAVE
-    if key > high:
-        key -= -((high - key) // _OCTAVE) * _OCTAVE
-    return key
 
 
 class PatchChoice(FarmModel):
@@ -78,6 +26,10 @@ class PatchChoice(FarmModel):
 
     #: What people call it; unique in its group. The annotation of a stem names it.
     name: Annotated[str, Field(min_length=1, max_length=100)]
+    #: An instrument that is no preset of a soundfont: the name of one of the farm's patch files (`farm patches list`), the
+    #: path of one, relative to the map, or one written out. It says its own key range, octave offset and licence where they
+    #: are left out here, and leaves no room for `soundfont`, `bank` and `program`.
+    patch: PatchFile | str | None = None
     #: Name of a known soundfont or path of a soundfont; left out, the plan's.
     soundfont: Annotated[str, Field(min_length=1)] | None = None
     #: Bank of the preset; left out, the part's own, or 0 (128 for drums) where `program` is given.
@@ -88,7 +40,8 @@ class PatchChoice(FarmModel):
     weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     #: Lowest and highest key that it can play, after the rules; a part with others does not draw it.
     key_range: KeyRange | None = None
-    #: Octaves by which it sounds above the key that is played (below: negative); labels have what sounds.
+    #: Octaves by which it sounds above the key that is played (below: negative); labels have what sounds. Left out, 0, or
+    #: what the patch file says.
     octave_offset: Annotated[int, Field(ge=-10, le=10)] = 0
     #: Its own rules, in place of its group's.
     rules: MidiRules | None = None
@@ -101,6 +54,27 @@ class PatchChoice(FarmModel):
         if value is not None and value[0] > value[1]:
             raise ValueError("the lowest key must not be above the highest")
         return value
+
+    @model_validator(mode="after")
+    def _one_sound(self) -> PatchChoice:
+        if self.patch is not None and (self.soundfont, self.bank, self.program) != (None, None, None):
+            raise ValueError(
+                "a choice with `patch` has no `soundfont`, `bank` or `program`: leave out one or the other"
+            )
+        return self
+
+    @property
+    def file(self) -> PatchFile | None:
+        """Its patch file; None for a preset of a soundfont.
+
+        Raises:
+            PlanError: only its name is there, since the map was not read as maps are.
+        """
+        if isinstance(self.patch, str):
+            raise PlanError(
+                f"the patch file {self.patch} was never read", hint="Read the map with `farm.planning.instruments`"
+            )
+        return self.patch
 
     def fits(self, keys: Iterable[int], rules: MidiRules | None = None) -> bool:
         """Whether the patch can play all the written `keys` once the rules have been applied."""
@@ -183,21 +157,40 @@ class InstrumentMap(FarmModel):
         """Soundfonts that it names, sorted."""
         return sorted({patch.soundfont for _, patch in self._patches() if patch.soundfont is not None})
 
+    @property
+    def patch_files(self) -> dict[str, PatchFile]:
+        """Patch files that it names, by their names, sorted; see `PatchChoice.file`."""
+        files = [file for _, patch in self._patches() if (file := patch.file) is not None]
+        return {file.name: file for file in sorted(files, key=lambda file: file.name)}
+
     def group_of(self, program: int) -> InstrumentGroup | None:
         """Return the group of a program (128: drums), or None."""
         return next((group for group in self.groups if program in group.programs), None)
 
     def with_soundfonts(self, names: Mapping[str, str]) -> InstrumentMap:
         """Return the map with other names or paths of its soundfonts."""
+        return self.with_choices(lambda patch: _renamed(patch, names))
+
+    def with_choices(self, change: Callable[[PatchChoice], PatchChoice]) -> InstrumentMap:
+        """Return the map with every patch of every group as `change` makes it."""
         groups = [
-            group.model_copy(update={"patches": [_renamed(patch, names) for patch in group.patches]})
-            for group in self.groups
+            group.model_copy(update={"patches": [change(patch) for patch in group.patches]}) for group in self.groups
         ]
         return self.model_copy(update={"groups": groups})
 
     def portable(self) -> InstrumentMap:
         """Return the map with file names in place of the paths of this machine."""
-        return self.with_soundfonts({font: PurePath(font).name for font in self.soundfonts})
+        fonts = self.with_soundfonts({font: PurePath(font).name for font in self.soundfonts})
+        return fonts.with_choices(_portable)
+
+    @property
+    def hashed(self) -> dict[str, Any]:
+        """What of it is part of a plan's identity: maps of an older farm, which knew no patch files, keep theirs."""
+        values = self.portable().model_dump(mode="json")
+        for choice in (choice for group in values["groups"] for choice in group["patches"]):
+            if choice["patch"] is None:
+                del choice["patch"]
+        return values
 
     def _patches(self) -> Iterable[tuple[InstrumentGroup, PatchChoice]]:
         return ((group, patch) for group in self.groups for patch in group.patches)
@@ -209,11 +202,17 @@ def _renamed(patch: PatchChoice, names: Mapping[str, str]) -> PatchChoice:
     return patch.model_copy(update={"soundfont": names[patch.soundfont]})
 
 
+def _portable(patch: PatchChoice) -> PatchChoice:
+    file = patch.file
+    return patch if file is None else patch.model_copy(update={"patch": file.portable()})
+
+
 class InstrumentPlan(FarmModel):
     """Which patch plays which part."""
 
-    #: An instrument map: the name of one of the farm's (`gm-strict`, `gm-lax`, `gm-factory`), the path of a file,
-    #: relative to the plan, or a map written out; left out, every part plays its own bank and program of the soundfont.
+    #: An instrument map: the name of one of the farm's, such as `gm-strict` or, with patches of several engines, `mixed`
+    #: (`farm instruments` lists them); the path of a file, relative to the plan; or a map written out. Left out, every part
+    #: plays its own bank and program of the soundfont.
     map: InstrumentMap | str | None = None
     #: Parts of one program in one song are played by one patch; drum parts, by one where their kit is the same.
     same_program_same_patch: bool = True

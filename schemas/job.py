@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import FarmModel, content_hash
-from schemas.instruments import MidiRules
 from schemas.patch import Patch
+from schemas.rules import MidiRules
 
 #: Version of the render recipe; raised when a change of the farm itself changes the audio of a job.
 RENDER_RECIPE = 1

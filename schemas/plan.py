@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from schemas.band import Band
 from schemas.base import FarmModel, content_hash
 from schemas.convert import AudioForm
+from schemas.effects import Effect
 from schemas.instruments import InstrumentMap, InstrumentPlan
 from schemas.patch import FluidSettings
 from schemas.roles import MixRole, OtherMixPlan, check_roles
@@ -33,7 +41,9 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "mix.preset",
     "mix.roles",
     "mix.others",
+    "mix.room",
     "output.submixes",
+    "output.dither",
 )
 
 
@@ -89,9 +99,9 @@ class DuplicatePlan(FarmModel):
 
 
 class EnginePlan(FarmModel):
-    """The engine that plays every stem and the soundfont it loads."""
+    """The engine of soundfonts, which plays every stem whose instrument map names no other, and the soundfont it loads."""
 
-    #: Engine that renders the stems.
+    #: Engine that renders these stems.
     name: Literal["fluidsynth"] = "fluidsynth"
     #: Path of a soundfont; left out, the system's FluidR3_GM or MuseScore_General, else the packaged TimGM6mb.
     soundfont: str | None = None
@@ -119,6 +129,9 @@ class MixPlan(FarmModel):
     #: Rules for gain and pan: `[{match: {inst_class: Bass}, gain_db: -2, pan: {uniform: [-0.3, 0.3]}}, ...]`; the first that
     #: fits a stem counts. See the guide to mixes.
     roles: list[MixRole] = []
+    #: Effects that every stem goes through after those of its role, all in the same way: a room. What is linear (reverb,
+    #: equaliser, delay, chorus) sounds as if the whole mix went through it, and the stems still sum to the mix.
+    room: list[Effect] = []
     #: Other mixes of every song: `[{name: wide, preset: wide}, ...]`, each with `roles` or `preset`, and `stem_lufs`,
     #: `ceiling_db` and `stems` where they are to differ. Each is published as `mixes/NAME/mix.flac`.
     others: list[OtherMixPlan] = []
@@ -133,6 +146,12 @@ class MixPlan(FarmModel):
     def _read_and_distinct(self) -> MixPlan:
         if self.preset is not None or any(other.preset is not None for other in self.others):
             raise ValueError("the preset was never read: read the plan with `farm.planning.plans`")
+        if any(role.effects for other in self.others for role in other.roles):
+            raise ValueError(
+                "effects belong to the roles of the song's own mix: other mixes are made of the same stems"
+            )
+        if self.made_of == "song" and self.room:
+            raise ValueError("made_of: song makes the mix of the whole file, which goes through no room")
         if self.made_of == "song" and self.roles:
             raise ValueError(
                 "made_of: song makes the mix of the whole file, where stems have no roles; give roles to one of `others`"
@@ -142,6 +161,11 @@ class MixPlan(FarmModel):
         if again:
             raise ValueError(f"two of the other mixes are called {', '.join(again)}")
         return self
+
+    @property
+    def every_effect(self) -> list[Effect]:
+        """The effects of all roles, and of the room."""
+        return [*(effect for role in self.roles for effect in role.effects), *self.room]
 
     @property
     def every_role(self) -> list[MixRole]:
@@ -170,6 +194,9 @@ class OutputPlan(FarmModel):
     format: Literal["flac", "wav"] = "flac"
     #: 16 or 24 are integers, 32 is float and WAV only.
     bits: Literal[16, 24, 32] = 24
+    #: With `bits: 16`: add triangular dither of one step before stems are rounded, so that the error is white noise of
+    #: -96 dB (rms) and follows the music no more. Exact silence stays silence, and stems still sum to the mix.
+    dither: bool = False
     #: Sample rate, Hz.
     rate_hz: Literal[16000, 22050, 32000, 44100, 48000, 88200, 96000] = 44100
     #: 1 is mono, 2 is stereo.
@@ -184,6 +211,21 @@ class OutputPlan(FarmModel):
     def _float_is_wav(self) -> OutputPlan:
         if self.bits == 32 and self.format == "flac":
             raise ValueError("bits: 32 (float) needs format: wav; FLAC holds integers of 16 or 24 bits")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.dither:
+            values.pop("dither", None)
+        return values
+
+    @model_validator(mode="after")
+    def _dither_is_for_16_bits(self) -> OutputPlan:
+        if self.dither and self.bits != 16:
+            raise ValueError(
+                f"dither: true is for bits: 16; the error of {self.bits} bits lies far below what can be heard"
+            )
         return self
 
     @field_validator("submixes")
@@ -333,7 +375,7 @@ class DatasetPlan(FarmModel):
             },
         )
         if isinstance(self.instruments.map, InstrumentMap):
-            values["instruments"]["map"] = self.instruments.map.portable().model_dump(mode="json")
+            values["instruments"]["map"] = self.instruments.map.hashed
         for key in LATER_KEYS:
             _drop_default(values, type(self), key.split("."))
         return content_hash(values)

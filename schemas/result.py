@@ -21,6 +21,7 @@ class EngineReport(FarmModel):
     silent_notes: list[tuple[float, int]] = []
     #: Notes whose velocity, volume or expression is zero, so that silence is right.
     muted_notes: int = 0
+    ignored_bends: int = 0  #: notes that are bent in the MIDI and sound unbent, since the patch plays no bends
     first_audible_note_s: float | None = None  #: when the first note that started a voice and is not muted can be heard
     last_release_s: float = 0.0  #: when the last note is released, pedals counted
     voices_max: int = 0

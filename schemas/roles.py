@@ -8,112 +8,23 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from schemas.band import class_name
-from schemas.base import FarmModel, draw
+from schemas.base import FarmModel
+from schemas.drawn import Drawn, Normal, Range, bounds_of, number_of
+from schemas.effects import ChosenEffect, Effect, drawn_chain
 from schemas.gm import DRUM_PROGRAM
 
 #: Name of a song's own mix among its mixes.
 OWN_MIX: Final = "mix"
 #: Folder of a song's other mixes in its own.
 MIXES: Final = "mixes"
-#: Gains and pans are multiples of 0.0001.
-DIGITS: Final = 4
 #: Widest gain of a role, dB.
 _MOST_DB: Final = 60.0
-_FORMS: Final = "a number, {uniform: [A, B]}, {normal: [MEAN, SD], within: [A, B]} or {choice: [A, B, ...]}"
-#: What a draw may come to at its ends, so that a normal distribution has a value there.
-_LEAST_CHANCE: Final = 1e-12
-
-Range = tuple[float, float]
 Program = Annotated[int, Field(ge=0, le=DRUM_PROGRAM)]
-
-
-class Uniform(FarmModel):
-    """A number between two others, all alike."""
-
-    uniform: Range
-
-    @field_validator("uniform")
-    @classmethod
-    def _rising(cls, value: Range) -> Range:
-        return _rising(value)
-
-    def at(self, chance: float) -> float:
-        """Return the number below which lies this share of all."""
-        low, high = self.uniform
-        return low + (high - low) * chance
-
-    @property
-    def bounds(self) -> Range:
-        """The least and the greatest number."""
-        return self.uniform
-
-
-class Normal(FarmModel):
-    """A normally distributed number; `within` cuts the distribution off, so that none beyond is drawn."""
-
-    normal: tuple[float, Annotated[float, Field(gt=0)]]
-    within: Range | None = None
-
-    @model_validator(mode="after")
-    def _mean_is_within(self) -> Normal:
-        if self.within is not None:
-            low, high = _rising(self.within)
-            if not low <= self.normal[0] <= high:
-                raise ValueError(f"the mean {self.normal[0]:g} is not within {low:g} and {high:g}")
-        return self
-
-    def at(self, chance: float) -> float:
-        """Return the number below which lies this share of all."""
-        bell = NormalDist(*self.normal)
-        low, high = (0.0, 1.0) if self.within is None else (bell.cdf(self.within[0]), bell.cdf(self.within[1]))
-        share = min(max(low + (high - low) * chance, _LEAST_CHANCE), 1.0 - _LEAST_CHANCE)
-        least, most = self.bounds
-        return min(max(bell.inv_cdf(share), least), most)
-
-    @property
-    def bounds(self) -> Range:
-        """The least and the greatest number."""
-        return (-math.inf, math.inf) if self.within is None else self.within
-
-
-class Choice(FarmModel):
-    """One of some numbers, all alike; one that stands twice is drawn twice as often."""
-
-    choice: Annotated[list[float], Field(min_length=1)]
-
-    def at(self, chance: float) -> float:
-        """Return the number at this share of the list."""
-        return self.choice[int(chance * len(self.choice))]
-
-    @property
-    def bounds(self) -> Range:
-        """The least and the greatest number."""
-        return min(self.choice), max(self.choice)
-
-
-def _form(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return "number"
-    names = value if isinstance(value, dict) else type(value).model_fields if isinstance(value, FarmModel) else ()
-    return next((name for name in ("uniform", "normal", "choice") if name in names), None)
-
-
-#: A number, or how one is drawn.
-Drawn = Annotated[
-    Annotated[float, Tag("number")]
-    | Annotated[Uniform, Tag("uniform")]
-    | Annotated[Normal, Tag("normal")]
-    | Annotated[Choice, Tag("choice")],
-    Discriminator(_form, custom_error_type="drawn", custom_error_message=f"it must be {_FORMS}"),
-]
 
 
 class RoleMatch(FarmModel):
@@ -163,6 +74,8 @@ class MixRole(FarmModel):
     gain_db: Drawn = 0.0
     #: Place between left (-1) and right (1), 0 leaves the stem as it is.
     pan: Drawn = 0.0
+    #: Effects that the stem goes through before it is matched in loudness and placed, in order.
+    effects: list[Effect] = []
 
     @field_validator("gain_db")
     @classmethod
@@ -228,25 +141,28 @@ class Stand(NamedTuple):
     pan: float = 0.0
 
 
-def bounds_of(value: float | Uniform | Normal | Choice) -> Range:
-    """Return the least and the greatest that a number may be."""
-    return (value, value) if isinstance(value, int | float) else value.bounds
-
-
 def stand_of(
     roles: Sequence[MixRole], kind: StemKind, *, seed: int, song_hash: str, stem: str, mix: str = OWN_MIX
 ) -> Stand:
     """Return gain and pan of a stem in a mix: those of the first rule that fits, drawn where they are to be drawn."""
-    role = next((role for role in roles if role.match.fits(kind)), None)
+    role = _role(roles, kind)
     if role is None:
         return Stand()
+    key = (seed, song_hash, stem, mix)
+    return Stand(number_of(role.gain_db, *key, "gain"), number_of(role.pan, *key, "pan"))
 
-    def number(value: float | Uniform | Normal | Choice, purpose: str) -> float:
-        if isinstance(value, int | float):
-            return round(float(value), DIGITS) + 0.0
-        return round(value.at(draw(seed, song_hash, stem, mix, purpose)), DIGITS) + 0.0
 
-    return Stand(number(role.gain_db, "gain"), number(role.pan, "pan"))
+def effects_of(
+    roles: Sequence[MixRole], room: Sequence[Effect], kind: StemKind, *, seed: int, song_hash: str, stem: str
+) -> list[ChosenEffect]:
+    """Return what a stem goes through: the effects of its role, drawn for it, then the room, drawn for the song."""
+    role = _role(roles, kind)
+    own = [] if role is None else drawn_chain(role.effects, seed, song_hash, stem, OWN_MIX)
+    return [*own, *drawn_chain(room, seed, song_hash, OWN_MIX, "room")]
+
+
+def _role(roles: Sequence[MixRole], kind: StemKind) -> MixRole | None:
+    return next((role for role in roles if role.match.fits(kind)), None)
 
 
 def pan_law(pan: float) -> Range:
@@ -275,12 +191,6 @@ def check_roles(roles: Sequence[MixRole], *, channels: int, groups: Sequence[str
             close = difflib.get_close_matches(name, groups, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"they are {', '.join(groups)}"
             raise ValueError(f"a role is for the group {name!r}, which the instrument map does not have; {hint}")
-
-
-def _rising(value: Range) -> Range:
-    if value[0] >= value[1]:
-        raise ValueError(f"[{value[0]:g}, {value[1]:g}] must rise: the least first, then the greatest")
-    return value
 
 
 class MixedStem(FarmModel):

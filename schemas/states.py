@@ -75,6 +75,8 @@ class RecycleCause(StrEnum):
     GROWTH = "growth"  #: its memory had grown since it loaded its patch
     VERDICT = "verdict"  #: what it rendered cannot be right
     RETRY = "retry"  #: a stem that failed before must not meet the engine that others have used
+    SWITCH = "switch"  #: the next stem is for an engine of another class
+    LEAVES = "leaves"  #: its plug-in leaves something behind that only a new process is free of
     CRASH = "crash"
     KILLED = "killed"
     LOAD_TIMEOUT = "load_timeout"
@@ -132,6 +134,8 @@ class EventKind(StrEnum):
     RELEASED = "released"
     LICENCE = "licence"  #: a patch found no free licence and waits
     LIMIT = "limit"  #: a limit was set, changed or dropped
+    UNSERVED = "unserved"  #: stems wait for an engine class that no live slot serves
+    SERVED = "served"  #: a live slot serves the class again
 
 
 class VerdictStatus(StrEnum):
@@ -189,6 +193,7 @@ class FailureReason(StrEnum):
     SAME_AUDIO = "same_audio"
     SILENT_NOTES = "silent_notes"  #: some notes have no sample in the patch
     PRESET_SUBSTITUTED = "preset_substituted"  #: the soundfont lacks the bank or kit; its bank 0 or standard kit plays
+    BENDS_IGNORED = "bends_ignored"  #: the patch plays no pitch bends: its notes sound, and are labelled, unbent
     SILENT_BY_MIDI = "silent_by_midi"  #: volume, expression or velocity is zero wherever notes sound
     INAUDIBLE = "inaudible"  #: volume, expression and velocity put every note below what an engine can sound
     # engine

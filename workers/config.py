@@ -21,6 +21,8 @@ class WorkerSettings(BaseSettings):
     heartbeat_s: Annotated[float, Field(gt=0)] = 4.0
     #: Most stems in one batch.
     batch: Annotated[int, Field(ge=1, le=256)] = 16
+    #: Engine classes that a slot serves, with commas between them; left out, all whose packages are installed.
+    engines: str | None = None
     #: Path of libfluidsynth; left out, the one in the pygame-ce wheel, else the system's.
     fluidsynth: str | None = None
     #: Name of this host in the ledger; left out, the system's.
@@ -47,6 +49,11 @@ class WorkerSettings(BaseSettings):
     cache: Path | None = None
     #: What these copies may take, GB.
     cache_gb: Annotated[float, Field(gt=0)] = 8.0
+
+    @property
+    def engine_classes(self) -> tuple[str, ...]:
+        """Engine classes that are named; none where none are."""
+        return tuple(name.strip() for name in (self.engines or "").split(",") if name.strip())
 
     @property
     def host_name(self) -> str:

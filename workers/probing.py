@@ -9,27 +9,29 @@ from pathlib import Path
 
 from schemas.errors import AssetError, FarmError
 from schemas.instruments import InstrumentMap
-from schemas.patch import AssetRef, EngineFacts
+from schemas.patch import AssetRef, EngineFacts, Patch
 from schemas.plan import EnginePlan
 from workers.config import WorkerSettings
 from workers.engines import engine_class
+from workers.engines.patchprobe import probe_patches
 from workers.engines.soundfonts import default_soundfont, describe, find_soundfont
 
 
 def probe(engine: EnginePlan, *, library: str | None = None, instruments: InstrumentMap | None = None) -> EngineFacts:
-    """Find the engine of a plan, its version, and every soundfont that it needs, with hash and licence.
+    """Find the engine of a plan, its version, and every soundfont and patch that it needs, with hash and licence.
 
     Args:
         engine: the plan's engine; a soundfont without a path is looked for.
         library: path of the engine's native library; None searches.
-        instruments: the plan's instrument map, which may name soundfonts of its own.
+        instruments: the plan's instrument map, which may name soundfonts and patch files of its own.
 
     Raises:
-        MissingDependencyError: the engine's library is not installed.
-        AssetError: a soundfont is missing or no soundfont.
+        MissingDependencyError: the engine's library is not installed, or an engine of a patch file.
+        AssetError: a soundfont is missing or no soundfont; a plug-in of a patch file is missing or another one.
     """
     path = Path(engine.soundfont).expanduser() if engine.soundfont else default_soundfont()
     fonts = {} if instruments is None else {word: _of_the_map(instruments, word) for word in instruments.soundfonts}
+    patches = {} if instruments is None else _patches_of(instruments)
     player = engine_class(engine.name)(library)
     try:
         return EngineFacts(
@@ -38,6 +40,7 @@ def probe(engine: EnginePlan, *, library: str | None = None, instruments: Instru
             library=player.library,
             soundfont=describe(path),
             soundfonts=fonts,
+            patches=patches,
         )
     finally:
         player.close()
@@ -48,6 +51,14 @@ def _of_the_map(instruments: InstrumentMap, word: str) -> AssetRef:
         return describe(find_soundfont(word))
     except AssetError as error:
         raise AssetError(f"instrument map {instruments.name}: {error.message}", hint=error.hint) from error
+
+
+def _patches_of(instruments: InstrumentMap) -> dict[str, Patch]:
+    """Find what the patch files of a map stand for; an error names the map."""
+    try:
+        return probe_patches(instruments.patch_files)
+    except FarmError as error:
+        raise type(error)(f"instrument map {instruments.name}: {error.message}", hint=error.hint) from error
 
 
 def main(arguments: list[str] | None = None) -> int:

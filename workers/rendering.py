@@ -12,6 +12,7 @@ from schemas.result import RenderCost, StemResult
 from schemas.states import FailureReason, RecycleCause, VerdictStatus
 from workers.audio.levels import SOUND_FLOOR
 from workers.engines.client import EngineProcess
+from workers.engines.switch import Engines
 from workers.midi.levels import loudest_db
 from workers.midi.rules import played_midi
 from workers.store import Store, open_store
@@ -48,7 +49,7 @@ class Bad(NamedTuple):
     detail: str
 
 
-def render_stem(engine: EngineProcess, lease: StemLease, ledger: Ledger | None = None) -> Rendered | Bad:
+def render_stem(engine: Engines | EngineProcess, lease: StemLease, ledger: Ledger | None = None) -> Rendered | Bad:
     """Render a leased stem unless the store has it or it is to be made again, and take it into the store if it is sound.
 
     A stem that failed before gets an engine that has rendered nothing yet; an engine whose stem is bad is replaced. Where
@@ -87,7 +88,7 @@ def _bad(reason: FailureReason, error: FarmError, lease: StemLease, ledger: Ledg
     return Bad(reason, str(error))
 
 
-def _render(engine: EngineProcess, lease: StemLease, store: Store) -> Rendered | Bad:
+def _render(engine: Engines | EngineProcess, lease: StemLease, store: Store) -> Rendered | Bad:
     part = store.part_path(lease.job.spec_hash, lease.epoch)
     try:
         outcome = engine.render(lease.job, store.midi_path(lease.job.midi_sha256), part)

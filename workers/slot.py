@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from farm.ledger import Ledger, SlotRef, StemCommit, StemLease, Submission
@@ -15,8 +15,10 @@ from schemas.errors import DiskFullError, EngineError, LedgerAwayError, StoreAwa
 from schemas.states import EventKind
 from workers.config import WorkerSettings
 from workers.disk import Disks
-from workers.engines.client import EngineProcess, Recycled
+from workers.engines.client import Recycled
 from workers.engines.clocks import Limits
+from workers.engines.here import installed
+from workers.engines.switch import Engines
 from workers.heart import Heart
 from workers.logs import drop_log, keep_log
 from workers.outbox import HASTE_S, Outbox
@@ -46,14 +48,14 @@ class Slot:
     Args:
         ledger: the open ledger.
         settings: of the worker.
-        engine: class of the engine that the slot drives.
+        engines: classes that the slot serves; left out, those of the settings, else all that are installed.
         service: whether the slot is one of a service, which must outlast a full disk and an absent ledger: it takes no
             work until there is room, keeps on its own disk what the ledger cannot take, and writes its host's log. A
             slot of local mode gives up instead, and a person is there to read why.
     """
 
     def __init__(
-        self, ledger: Ledger, settings: WorkerSettings, *, engine: str = "fluidsynth", service: bool = False
+        self, ledger: Ledger, settings: WorkerSettings, *, engines: Sequence[str] = (), service: bool = False
     ) -> None:
         self._ledger = ledger
         self._hasty = ledger.hasty(HASTE_S) if service else ledger
@@ -68,9 +70,9 @@ class Slot:
         self._roots: dict[int, tuple[str, str]] = {}  #: of open submissions
         self._drained = False
         self._asked_s = self._next_pulse_s = self._away_until_s = 0.0
-        self._engine_name = engine
-        self._engine = EngineProcess(
-            engine, library=settings.fluidsynth, limits=_limits(settings), on_recycle=self._note_recycle
+        classes = engines or settings.engine_classes or installed()
+        self._engine = Engines(
+            classes, library=settings.fluidsynth, limits=_limits(settings), on_recycle=self._note_recycle
         )
         self._engine.start()
         self._ref = self._register()
@@ -158,7 +160,7 @@ class Slot:
                 return 0
             leases = self._ledger.lease_stems(
                 self._ref,
-                engine=self._engine_name,
+                engine=self._engine.classes,
                 warm_key=self._engine.warm_key,
                 limit=self._settings.batch,
             )
@@ -352,7 +354,7 @@ class Slot:
         return outbox
 
     def _register(self) -> SlotRef:
-        return self._ledger.register_slot(host=self._host, pid=os.getpid(), engine=self._engine_name)
+        return self._ledger.register_slot(host=self._host, pid=os.getpid(), engine=self._engine.classes)
 
     def _renew(self) -> None:
         """Register anew when the ledger has given this slot up: its old leases belong to others."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from schemas.job import RenderJob
+from schemas.patch import Patch
 from schemas.result import EngineReport, StemMeasurement, Verdict
 from schemas.states import FailureReason, VerdictStatus
 from schemas.words import counted
@@ -103,7 +104,7 @@ def _findings(
     if measured.peak <= SOUND_FLOOR:
         yield from _silence(report, loudest_db)
         return
-    yield from _onset(report, measured)
+    yield from _onset(report, measured, job)
     yield from _tail(report, measured, job)
     if report.silent_notes:
         text = f"the preset {report.preset_name} has no sample for {len(report.silent_notes)} of {counted(report.notes, 'note')}"
@@ -111,6 +112,9 @@ def _findings(
     if (report.preset_bank, report.preset_program) != (job.patch.bank, job.patch.program):
         text = f"{report.preset_name} stands in for bank {job.patch.bank}, program {job.patch.program}"
         yield FailureReason.PRESET_SUBSTITUTED, text
+    if report.ignored_bends:
+        text = f"{report.ignored_bends} of {report.notes} notes are bent, and {job.patch.name} plays no bends"
+        yield FailureReason.BENDS_IGNORED, text
     yield from _waveform(measured, job)
 
 
@@ -138,11 +142,12 @@ def _silence(report: EngineReport, loudest_db: float | None) -> Iterator[Finding
         yield FailureReason.SILENT_NOTES, f"the preset {report.preset_name} has no sample for any of them"
 
 
-def _onset(report: EngineReport, measured: StemMeasurement) -> Iterator[Finding]:
+def _onset(report: EngineReport, measured: StemMeasurement, job: RenderJob) -> Iterator[Finding]:
     if report.first_audible_note_s is None or measured.first_sound_s is None:
         return
     lag_s = measured.first_sound_s - report.first_audible_note_s
-    if lag_s > ONSET_LAG_S or _sounds_early(report, measured):
+    sound = job.patch.sound
+    if lag_s > ONSET_LAG_S + (0.0 if sound is None else sound.onset_s) or _sounds_early(report, measured):
         yield (
             FailureReason.ONSET_LAG,
             f"the sound begins {abs(lag_s):.3f} s {'before' if lag_s < 0 else 'after'} its note",
@@ -171,6 +176,12 @@ def _waveform(measured: StemMeasurement, job: RenderJob) -> Iterator[Finding]:
         yield FailureReason.CLIPPED, f"{measured.flat_run_frames} equal samples in a row at the peak"
     if max(map(abs, measured.dc)) > DC_SHARE * measured.rms:
         yield FailureReason.DC_OFFSET, f"a constant offset of {max(measured.dc, key=abs):.4f}"
-    noisy = job.patch.whole or job.patch.is_drum or job.patch.program in _NOISY_PROGRAMS
-    if measured.flatness is not None and measured.flatness > NOISE_FLATNESS and not noisy:
+    if measured.flatness is not None and measured.flatness > NOISE_FLATNESS and not _may_be_noise(job.patch):
         yield FailureReason.NOISE, f"noise where tones are expected (spectral flatness {measured.flatness:.2f})"
+
+
+def _may_be_noise(patch: Patch) -> bool:
+    """Whether noise is what a patch is meant to make: of a soundfont's presets the program says so, else its file."""
+    if patch.whole or patch.is_drum:
+        return True
+    return patch.program in _NOISY_PROGRAMS if patch.sound is None else patch.sound.noisy

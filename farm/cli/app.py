@@ -8,15 +8,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from farm.cli.commands import commands
 from farm.cli.making import making
-from farm.cli.options import MAKE, PANELS, SERVE, WATCH, Json, Slots
+from farm.cli.options import MAKE, PANELS, SERVE, TEND, WATCH, Json, Slots
+from farm.cli.patchcommands import patch_commands
 from farm.cli.tools import tools
 from schemas.errors import FarmError
 
+
+class _Commands(TyperGroup):
+    """All commands; those of `farm --help` stand in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  as its base has it
+        panels = {name: str(getattr(command, "rich_help_panel", "")) for name, command in self.commands.items()}
+        return sorted(self.commands, key=lambda name: PANELS.index(panels[name]))
+
+
 app = typer.Typer(
     name="farm",
+    cls=_Commands,
     help="Turn symbolic music into annotated multitrack audio datasets.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -152,14 +164,19 @@ def scheduler() -> None:
 @app.command(rich_help_panel=SERVE)
 def worker(
     slots: Slots = None,
-) -> None:
+    engines: Annotated[
+        str | None, typer.Option(help="Engine classes that its slots serve, such as fluidsynth,faust; default: all that work here.")
+    ] = None,
+) -> None:  # fmt: skip
     """Run the slots of this host under Celery.
 
     FARM_LEDGER_URL=... FARM_BROKER_URL=... farm worker --slots 8
+
+    FARM_LEDGER_URL=... FARM_BROKER_URL=... farm worker --engines dawdreamer,faust
     """
     from farm.cli.service import worker_command
 
-    worker_command(slots)
+    worker_command(slots, engines)
 
 
 @app.command(rich_help_panel=SERVE)
@@ -288,8 +305,7 @@ def schema(
 
 
 app.registered_commands += commands.registered_commands + making.registered_commands + tools.registered_commands
-# The groups of `farm --help` stand in the order in which a newcomer needs them.
-app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))
+app.add_typer(patch_commands, name="patches", rich_help_panel=TEND)
 
 
 def run_app(arguments: list[str] | None = None) -> int:

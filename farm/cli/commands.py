@@ -180,19 +180,6 @@ def drain(
 
 
 @commands.command(rich_help_panel=TEND)
-def patches(submission: MaybeId = None, json_: Json = False) -> None:
-    """List patches with their work, measured load time and speed, and which ones are quarantined.
-
-    farm patches
-
-    farm patches 3 --json | jq '.[] | select(.failed > 0)'
-    """
-    from farm.cli.patches import patches_command
-
-    raise typer.Exit(patches_command(submission, as_json=json_))
-
-
-@commands.command(rich_help_panel=TEND)
 def quarantine(
     patch: Patch = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, for those who read it later.")] = "set by a person",

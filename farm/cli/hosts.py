@@ -42,15 +42,21 @@ def _show_hosts(hosts: list[HostReport]) -> None:
 
 
 def _show_slots(slots: list[SlotReport]) -> None:
+    several = any(len(slot.engines) > 1 for slot in slots)  # else a column would only say what the next one says
     rows: list[list[object]] = [
         [
-            s.slot_id, s.host, s.pid, s.engine, s.state.value, s.warm_patch or "–", s.holding,
-            duration(s.since_s), f"{duration(s.heartbeat_age_s)} ago",
+            s.slot_id, s.host, s.pid, s.engine, *([_others(s)] if several else []), s.state.value, s.warm_patch or "–",
+            s.holding, duration(s.since_s), f"{duration(s.heartbeat_age_s)} ago",
         ]
         for s in slots
     ]  # fmt: skip
-    columns = ["slot", "host", "pid", "engine", "state", "warm patch", "holds", "for", "heard of"]
+    others = ["also serves"] if several else []
+    columns = ["slot", "host", "pid", "engine", *others, "state", "warm patch", "holds", "for", "heard of"]
     show(table("\nslots" if slots else "\nno slot is alive", columns, rows))
+
+
+def _others(slot: SlotReport) -> str:
+    return ", ".join(engine for engine in slot.engines if engine != slot.engine) or "–"
 
 
 def condition(host: HostReport) -> str:

@@ -12,7 +12,9 @@ from farm.cli.output import counted, print_json
 from farm.cli.screens import show, table
 from farm.planning.instruments import MapCheck, check_map, load_map, map_names, program_words
 from schemas.errors import PlanError
-from schemas.instruments import PROGRAMS, InstrumentGroup, InstrumentMap, MidiRules, PatchChoice
+from schemas.instruments import PROGRAMS, InstrumentGroup, InstrumentMap, PatchChoice
+from schemas.plan import EnginePlan
+from schemas.rules import MidiRules
 
 #: What stands for the soundfont of the plan, and its licence.
 _PLANS_OWN = "the plan's"
@@ -48,7 +50,7 @@ def _list(maps: list[InstrumentMap], *, as_json: bool) -> int:
     if as_json:
         print_json(records)
         return 0
-    columns = ["name", "groups", "programs", "patches", "soundfonts", "licences"]
+    columns = ["name", "groups", "programs", "patches", "engines", "soundfonts", "licences"]
     rows = [[_words(record[column]) for column in columns] for record in records]
     show(table("instrument maps", columns, [list(row) for row in rows]))
     return 0
@@ -63,7 +65,8 @@ def _summary(made: InstrumentMap) -> dict[str, Any]:
         "programs": len(PROGRAMS) - len(made.unmapped),
         "unmapped": made.unmapped,
         "patches": len(patches),
-        "soundfonts": sorted({patch.soundfont or _PLANS_OWN for patch in patches}),
+        "engines": sorted({_engine(patch) for patch in patches}),
+        "soundfonts": sorted({patch.soundfont or _PLANS_OWN for patch in patches if patch.file is None}),
         "licences": sorted({_licence(patch) for patch in patches}),
     }
 
@@ -94,7 +97,18 @@ def _unmapped(programs: list[int]) -> str:
     return f"no patch plays {counted(len(programs), 'program')}, and their parts get no audio: {listed}\n"
 
 
-_COLUMNS = ["group", "programs", "patch", "plays", "soundfont", "share", "keys", "octaves", "rules", "licence"]
+_COLUMNS = [
+    "group",
+    "programs",
+    "patch",
+    "plays",
+    "soundfont or engine",
+    "share",
+    "keys",
+    "octaves",
+    "rules",
+    "licence",
+]
 
 
 def _rows(group: InstrumentGroup) -> list[list[object]]:
@@ -112,17 +126,25 @@ def _rows(group: InstrumentGroup) -> list[list[object]]:
     return rows
 
 
+def _engine(patch: PatchChoice) -> str:
+    return EnginePlan().name if patch.file is None else patch.file.engine
+
+
 def _preset(patch: PatchChoice) -> str:
+    if patch.file is not None:
+        return patch.file.name
     program = "its own program" if patch.program is None else f"program {patch.program}"
     return program if patch.bank is None else f"bank {patch.bank}, {program}"
 
 
 def _soundfont(patch: PatchChoice) -> str:
+    if patch.file is not None:
+        return patch.file.engine
     return _PLANS_OWN if patch.soundfont is None else Path(patch.soundfont).name
 
 
 def _licence(patch: PatchChoice) -> str:
-    return patch.licence or "its soundfont's"
+    return patch.licence or ("its soundfont's" if patch.file is None else "its plug-in's")
 
 
 def _rules(rules: MidiRules | None) -> str:

@@ -7,7 +7,7 @@ import sys
 from farm.cli.door import service_ledger
 from farm.cli.output import answer, counted, duration, plain, print_json
 from farm.cli.screens import show, table
-from farm.ledger import HoldReport, PatchReport
+from farm.ledger import HoldReport, PatchReport, PresetReport
 from schemas.errors import PlanError
 
 #: Characters of a load key that a table shows; any beginning that is unique will do.
@@ -28,6 +28,29 @@ def patches_command(submission: int | None, *, as_json: bool) -> int:
         if held:
             show(table("\nquarantined patches", _HELD_COLUMNS, [_held_row(hold) for hold in held]))
     return 0
+
+
+def presets_command(submission: int | None, *, as_json: bool) -> int:
+    """List patches one by one, presets of one soundfont too."""
+    with service_ledger() as ledger:
+        reports = ledger.presets(submission)
+    if as_json:
+        print_json(reports)
+    elif not reports:
+        sys.stdout.write("no patches yet: they are drawn when songs are admitted\n")
+    else:
+        show(table("patches", _PRESET_COLUMNS, [_preset_row(report) for report in reports]))
+    return 0
+
+
+_PRESET_COLUMNS = ["patch", "loaded with", "engine", "ready", "leased", "done", "failed", "state"]
+
+
+def _preset_row(report: PresetReport) -> list[object]:
+    return [
+        report.patch, report.load_key[:KEY_LENGTH], report.engine, report.ready, report.leased, report.done,
+        report.failed, "quarantined" if report.quarantined else "",
+    ]  # fmt: skip
 
 
 def quarantine_command(prefix: str | None, reason: str, *, release: bool, as_json: bool) -> int:

@@ -40,7 +40,7 @@ class View:
 def picture(view: View) -> Group:
     """Return the picture of a moment."""
     status = view.status
-    parts: list[RenderableType] = [_head(status), _bar(status), _figures(view)]
+    parts: list[RenderableType] = [_head(status), _bar(status), _figures(view), *_unserved(status)]
     if view.eta is not None:
         parts += [Text(line) for line in lines(view.eta)]
     parts += [*_patches(view.patches), *_failures(view.failures)]
@@ -54,7 +54,7 @@ def listing(rows: Sequence[SubmissionStatus]) -> Table:
         [
             r.submission_id,
             r.name,
-            r.state.value,
+            ", nobody serves ".join([r.state.value, *r.unserved]),
             r.priority,
             f"{r.songs_done}/{r.songs_total}",
             r.songs_failed,
@@ -88,6 +88,18 @@ def _head(status: SubmissionStatus) -> RenderableType:
 
 def _state(status: SubmissionStatus) -> str:
     return status.state.value + (f", priority {status.priority}" if status.priority else "")
+
+
+def _unserved(status: SubmissionStatus) -> list[Text]:
+    """Say which engine classes nobody serves: without this a submission would stand still in silence."""
+    return [
+        Text(
+            f"{counted(stems, 'stem')} for {engine}, and no live slot serves it: "
+            f"`farm worker --engines {engine}` on a host that has it; `farm doctor` there says what is missing",
+            style="bold red",
+        )
+        for engine, stems in status.unserved.items()
+    ]
 
 
 _STYLES = {

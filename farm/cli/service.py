@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from typing import NoReturn
 
 from farm.cli.door import open_service_ledger
@@ -16,12 +17,12 @@ from farm.cli.prepare import Asked, enter, prepare
 from farm.config import Settings
 from farm.dataset.finish import write_dataset
 from farm.ledger import open_ledger
+from farm.scheduling.classes import served_engines
 from farm.scheduling.service import serve
 from schemas.broker import checked_broker_url
 from schemas.errors import ServiceError
 from schemas.logs import say_fields
 from schemas.machine import usable_cores
-from schemas.patch import ENGINES
 from schemas.tasks import CELERY_APP, QueueName, ticket_queue
 from schemas.words import counted
 
@@ -58,8 +59,8 @@ def scheduler_command() -> int:
     return 0
 
 
-def worker_command(slots: int | None) -> NoReturn:
-    """Become a Celery worker with `slots` slots."""
+def worker_command(slots: int | None, engines: str | None = None) -> NoReturn:
+    """Become a Celery worker with `slots` slots that serve engine classes, by default all that work here."""
     settings = Settings()
     if settings.broker_url is None or settings.ledger_url is None:
         raise ServiceError(
@@ -67,11 +68,17 @@ def worker_command(slots: int | None) -> NoReturn:
         )
     checked_broker_url(settings.broker_url)
     open_ledger(settings.ledger_url)
-    command = worker_arguments(slots or settings.slots or usable_cores())
-    os.execv(command[0], command)
+    served = served_engines(engines or settings.engines)
+    command = worker_arguments(slots or settings.slots or usable_cores(), served)
+    os.execve(command[0], command, {**os.environ, **worker_environment(served)})
 
 
-def worker_arguments(slots: int) -> list[str]:
+def worker_environment(engines: Sequence[str]) -> dict[str, str]:
+    """Return what the slots of a worker are told in their environment."""
+    return {"FARM_ENGINES": ",".join(engines)}
+
+
+def worker_arguments(slots: int, engines: Sequence[str]) -> list[str]:
     """Return the command of a worker; it runs in a neutral folder, since Celery imports from where it stands."""
     return [
         *(sys.executable, "-P", "-m", "celery", "--app", CELERY_APP, "--workdir", tempfile.gettempdir(), "worker"),
@@ -85,6 +92,6 @@ def worker_arguments(slots: int) -> list[str]:
             "--hostname",
             f"farm-{os.getpid()}@%h",
         ),
-        *("--queues", ",".join([QueueName.SONGS, *map(ticket_queue, ENGINES)])),
+        *("--queues", ",".join([QueueName.SONGS, *map(ticket_queue, engines)])),
         *("--without-gossip", "--without-mingle", "--task-events"),
     ]

@@ -10,18 +10,19 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from farm.cli.flower import check_port
-from farm.cli.service import worker_arguments
+from farm.cli.service import worker_arguments, worker_environment
 from farm.config import Settings
 from farm.ledger import open_ledger
 from farm.ledger.database import parse_url
 from farm.scheduling.broker import Broker
+from farm.scheduling.classes import served_engines
 from schemas.errors import ServiceError
 from schemas.machine import usable_cores
 
@@ -65,6 +66,7 @@ def alone(home: Path) -> Iterator[None]:
 
 def _serve(ledger_url: str, home: Path, slots: int | None, port: int, with_flower: bool) -> int:
     open_ledger(ledger_url)
+    engines = served_engines(Settings().engines)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -72,11 +74,12 @@ def _serve(ledger_url: str, home: Path, slots: int | None, port: int, with_flowe
         password = secrets.token_urlsafe(12)
         environment = {
             **os.environ,
+            **worker_environment(engines),
             "FARM_LEDGER_URL": ledger_url,
             "FARM_BROKER_URL": broker.url,
             "FLOWER_BASIC_AUTH": f"farm:{password}",
         }
-        parts = _commands(slots or usable_cores(), with_flower, port)
+        parts = _commands(slots or usable_cores(), engines, with_flower, port)
         with _Parts(parts, environment, home / "logs") as running:
             _greet(without_password(ledger_url), broker.url, home, port if with_flower else None, password)
             while not stop.wait(0.5):
@@ -84,10 +87,10 @@ def _serve(ledger_url: str, home: Path, slots: int | None, port: int, with_flowe
     return 0
 
 
-def _commands(slots: int, with_flower: bool, port: int) -> dict[str, list[str]]:
+def _commands(slots: int, engines: Sequence[str], with_flower: bool, port: int) -> dict[str, list[str]]:
     commands = {
         "scheduler": [sys.executable, "-P", "-m", "farm", "scheduler"],
-        "worker": worker_arguments(slots),
+        "worker": worker_arguments(slots, engines),
     }
     if with_flower:
         commands["flower"] = [sys.executable, "-P", "-m", "farm", "flower", f"--port={port}"]

@@ -48,6 +48,8 @@ def _record(ledger: Ledger, submission_id: int, tracks: list[TrackRecord]) -> Da
         soundfont_sha256="" if facts is None else facts.soundfont.sha256,
         soundfont_licence="" if facts is None else facts.soundfont.licence,
         soundfonts={} if facts is None else facts.map_hashes,
+        engines={} if facts is None else facts.engines,
+        patches={} if facts is None else facts.uses,
         tracks=len(tracks),
         failed=sum(item.kind == "song" for item in failures),
         rejected=sorted(rejected, key=lambda item: item.source),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from farm.ledger.drawn import DrawnStem
 from farm.ledger.inventory import Ended, SongFiles, StemFile
 from farm.ledger.ledger import Ledger, open_ledger
+from farm.ledger.patches import PresetReport
 from farm.ledger.records import (
     ChosenSong,
     Event,
@@ -46,6 +47,7 @@ __all__ = [
     "NewEvent",
     "Outcome",
     "PatchReport",
+    "PresetReport",
     "RejectedFile",
     "SlotRef",
     "SlotReport",

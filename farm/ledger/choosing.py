@@ -20,6 +20,8 @@ BATCH_S: Final = 90.0
 LOAD_WEIGHT: Final = 4.0
 #: Loads below this, seconds, are always worth it: less is no loss, and no guess of what was never loaded holds a slot up.
 NOTICEABLE_LOAD_S: Final = 2.0
+#: What it takes on top of a load, seconds, to end one engine's process and start another's.
+SWITCH_S: Final = 0.5
 #: Weight of a new measurement in the smoothed load time and pace of a load key.
 SMOOTHING: Final = 0.2
 
@@ -34,6 +36,7 @@ class KeyBacklog:
     load_s: float  #: seconds that a cold slot needs to load it
     warm_slots: int = 0  #: other slots that are bound to it: they have it loaded, or are about to
     priority: int = 0  #: of the submissions that the work belongs to; higher is more urgent
+    slots: int | None = None  #: live slots that serve its engine class; None where every slot does
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def choose_batch(backlogs: Iterable[KeyBacklog], *, warm_key: str | None, live_s
     if key is None:
         return None
     chosen = next(backlog for backlog in urgent if backlog.load_key == key)
-    sharers = sharing_slots(chosen, sum(backlog.est_s for backlog in urgent), live_slots)
+    able = live_slots if chosen.slots is None else min(live_slots, chosen.slots)
+    sharers = sharing_slots(chosen, sum(backlog.est_s for backlog in urgent), able)
     return Choice(key, batch_size(chosen.ready, chosen.est_s, sharers, limit))
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from farm.ledger import limiting
 from farm.ledger.bulk import update_rows
 from farm.ledger.models import FileRow, SubmissionRow
+from farm.ledger.parsed import plan_of
 from farm.ledger.records import TaskRef
 from farm.ledger.songs import count_warnings, fail_song, lock_song, move_song
 from farm.ledger.stems import rerender
@@ -53,7 +55,16 @@ def probe(tx: Tx, task: TaskRef, facts: EngineFacts) -> bool:
             .where(SubmissionRow.id == task.submission_id)
             .values(engine_facts=facts.model_dump_json())
         )
+        _limit_patches(tx, task.submission_id, facts)
     return hold is not Hold.LOST
+
+
+def _limit_patches(tx: Tx, submission_id: int, facts: EngineFacts) -> None:
+    """See to it that no more instances of a plug-in are loaded than its licence allows, before the first one is."""
+    text = tx.conn.execute(select(SubmissionRow.plan).where(SubmissionRow.id == submission_id)).scalar_one()
+    instruments = plan_of(text).instruments.loaded
+    if instruments is not None:
+        limiting.put_of_patches(tx, instruments.patch_files, facts.patches)
 
 
 def scan(tx: Tx, task: TaskRef, results: Sequence[ScanResult]) -> bool:

@@ -32,6 +32,7 @@ from farm.ledger.models import (
     TallyRow,
     TaskRow,
 )
+from farm.ledger.slots import slots_by_engine
 from farm.ledger.tx import CHUNK, Subject
 
 #: Rows are numbered when they are written and seen when their transaction ends, so a row may appear behind one that was
@@ -114,11 +115,12 @@ class Gauges:
     submissions: dict[str, int]  #: by state
     tally: dict[str, dict[str, float]]  #: subject -> name -> amount, over all submissions
     tasks: dict[tuple[str, str], int]  #: (kind, state) -> tasks that are ready or running
-    slots: dict[tuple[str, str, str], int]  #: (host, engine, state) -> live slots
+    slots: dict[tuple[str, str, str], int]  #: (host, engine that it drives, state) -> live slots
     silence_s: dict[str, float]  #: host -> seconds since its quietest live slot wrote
     hosts: list[HostGauge]
     patches: list[PatchGauge]
     held: list[HeldGauge] = field(default_factory=list)
+    serving: dict[str, int] = field(default_factory=dict)  #: engine class -> live slots that serve it
     rendered: dict[str, RenderSum] = field(default_factory=dict)  #: load key -> new since the last look
     tries: Counter[tuple[str, str, str]] = field(default_factory=Counter)  #: (stem or task, outcome, reason) -> new
     events: Counter[tuple[str, str]] = field(default_factory=Counter)  #: (kind, first word of the detail) -> new
@@ -136,6 +138,7 @@ def look(conn: Connection, since: Since | None) -> tuple[Gauges, Since]:
         hosts=_hosts(conn),
         patches=_patches(conn),
         held=_held(conn),
+        serving={engine: sum(hosts.values()) for engine, hosts in slots_by_engine(conn).items()},
     )
     if since is None:
         return gauges, Since(_end(conn, AttemptRow.id), _end(conn, EventRow.id))

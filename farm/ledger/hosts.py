@@ -23,7 +23,7 @@ from farm.ledger.models import (
     TaskRow,
 )
 from farm.ledger.records import HostReport, SlotRef, SlotReport, StopOrder
-from farm.ledger.slots import whereabouts
+from farm.ledger.slots import classes, whereabouts
 from farm.ledger.tx import Tx
 from schemas.errors import UnknownIdError
 from schemas.states import EventKind, SlotState
@@ -72,7 +72,8 @@ def workers(conn: Connection) -> list[SlotReport]:
     """Return the live slots by host and number."""
     rows = conn.execute(
         select(
-            SlotRow.id, SlotRow.host, SlotRow.pid, SlotRow.engine, SlotRow.state, SlotRow.warm_key, LoadKeyRow.label,
+            SlotRow.id, SlotRow.host, SlotRow.pid, SlotRow.engine, SlotRow.engines, SlotRow.state, SlotRow.warm_key,
+            LoadKeyRow.label,
             _holding().label("holding"), (db_now() - SlotRow.registered_at).label("since_s"),
             (db_now() - SlotRow.heartbeat_at).label("age_s"),
         )
@@ -82,7 +83,7 @@ def workers(conn: Connection) -> list[SlotReport]:
     reports = [
         SlotReport(
             row.id, row.host, row.pid, row.engine, SlotState.BUSY if row.holding else row.state,
-            row.label or row.warm_key, row.holding, max(0.0, row.since_s), max(0.0, row.age_s),
+            row.label or row.warm_key, row.holding, max(0.0, row.since_s), max(0.0, row.age_s), classes(row.engines),
         )
         for row in rows
     ]  # fmt: skip

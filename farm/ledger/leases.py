@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
 
-from farm.ledger.choosing import KeyBacklog, choose_batch, cut_batch
+from farm.ledger.choosing import SWITCH_S, KeyBacklog, choose_batch, cut_batch
 from farm.ledger.clock import db_now
 from farm.ledger.holds import held_by_engine, out_of_reach, waiting
 from farm.ledger.limiting import full_keys
@@ -28,7 +28,7 @@ from farm.ledger.models import (
 from farm.ledger.parsed import job_of, plan_of
 from farm.ledger.records import SlotRef, StemLease
 from farm.ledger.retry import MAX_TRIES
-from farm.ledger.slots import bind, census, has_company, whereabouts
+from farm.ledger.slots import Census, bind, census, has_company, slots_by_engine, whereabouts
 from farm.ledger.stemrows import move_stems
 from farm.ledger.stems import leased_to, lose
 from farm.ledger.tx import Tx
@@ -42,10 +42,10 @@ class _Seeker:
 
     slot_id: int
     host: str
-    engine: str
+    engines: tuple[str, ...]  #: classes that it serves
     warm_key: str | None
     limit: int
-    alone: bool  #: no other host could do its work
+    alone: frozenset[str]  #: classes of which no other host could do its work
     without: Sequence[int]  #: patches that are held, or that its host fails on
 
 
@@ -69,6 +69,7 @@ class _Offer:
     """A batch that a slot could take: its load key, size, and the submissions to take it from, in order."""
 
     load_key: str
+    engine: str
     size: int
     submission_ids: Sequence[int]
 
@@ -77,7 +78,7 @@ def waits(
     conn: Connection,
     slot: SlotRef,
     *,
-    engine: str,
+    engines: tuple[str, ...],
     warm_key: str | None,
     limit: int,
     submission_id: int | None,
@@ -86,12 +87,12 @@ def waits(
     """Whether a lease would find something: stems for the slot, or stems that it has forgotten."""
     if leased_to(conn, slot.id, holding):
         return True
-    seeker = _seeker(conn, slot, engine, warm_key, limit)
+    seeker = _seeker(conn, slot, engines, warm_key, limit)
     if seeker is None:
         return False
     for offer in _offers(conn, seeker, _waiting(conn, seeker, submission_id), lock=False):
         for found in offer.submission_ids:
-            if conn.execute(_takeable(seeker, found, offer.load_key).limit(1)).first() is not None:
+            if conn.execute(_takeable(seeker, offer, found).limit(1)).first() is not None:
                 return True
     return False
 
@@ -103,28 +104,29 @@ def forget(tx: Tx, slot: SlotRef, holding: Collection[int]) -> None:
 
 
 def lease(
-    tx: Tx, slot: SlotRef, *, engine: str, warm_key: str | None, limit: int, submission_id: int | None
+    tx: Tx, slot: SlotRef, *, engines: tuple[str, ...], warm_key: str | None, limit: int, submission_id: int | None
 ) -> list[StemLease]:
     """Lease a batch to a slot that was just touched, of submissions that were just locked."""
-    seeker = _seeker(tx.conn, slot, engine, warm_key, limit)
+    seeker = _seeker(tx.conn, slot, engines, warm_key, limit)
     if seeker is None:
         return []
     for offer in _offers(tx.conn, seeker, _waiting(tx.conn, seeker, submission_id), lock=True):
         ids = _take(tx, seeker, offer)
         if ids:
-            bind(tx, slot, offer.load_key)
+            bind(tx, slot, offer.load_key, offer.engine, loaded=warm_key)
             return _leases(tx.conn, ids)
     return []
 
 
-def _seeker(conn: Connection, slot: SlotRef, engine: str, warm_key: str | None, limit: int) -> _Seeker | None:
+def _seeker(
+    conn: Connection, slot: SlotRef, engines: tuple[str, ...], warm_key: str | None, limit: int
+) -> _Seeker | None:
     """Return what is known of a slot that looks for stems; None where its host gets no work."""
     host, out = whereabouts(conn, slot.id)
     if out:
         return None
-    return _Seeker(
-        slot.id, host, engine, warm_key, limit, not has_company(conn, host, engine), out_of_reach(conn, host)
-    )
+    alone = frozenset(engine for engine in engines if not has_company(conn, host, engine))
+    return _Seeker(slot.id, host, engines, warm_key, limit, alone, out_of_reach(conn, host))
 
 
 def _waiting(conn: Connection, seeker: _Seeker, submission_id: int | None) -> list[_Waiting]:
@@ -140,7 +142,7 @@ def _waiting(conn: Connection, seeker: _Seeker, submission_id: int | None) -> li
         )
         .join(SubmissionRow, SubmissionRow.id == BacklogRow.submission_id)
         .join(LoadKeyRow, LoadKeyRow.load_key == BacklogRow.load_key)
-        .where(SUBMISSION_RUNS, BacklogRow.engine == seeker.engine, BacklogRow.ready > 0, *given_out(), ~blocked)
+        .where(SUBMISSION_RUNS, BacklogRow.engine.in_(seeker.engines), BacklogRow.ready > 0, *given_out(), ~blocked)
     )  # fmt: skip
     if submission_id is not None:
         query = query.where(BacklogRow.submission_id == submission_id)
@@ -168,41 +170,54 @@ def _offers(conn: Connection, seeker: _Seeker, found: Sequence[_Waiting], *, loc
     """Yield what the slot should take, the best first: the next ones matter when others took a batch meanwhile."""
     keys = {entry.load_key: (entry.engine, entry.label) for entry in found}
     full = full_keys(conn, seeker.slot_id, seeker.host, keys, lock=lock)
-    live_slots, bound = census(conn, seeker.engine, seeker.slot_id)
-    backlogs = {(b.priority, b.load_key): b for b in _backlogs(found, bound) if b.load_key not in full}
+    seen = census(conn, seeker.engines, seeker.slot_id)
+    drives = _engine_of(conn, seeker.warm_key)
+    backlogs = {(b.priority, b.load_key): b for b in _backlogs(found, seen, drives) if b.load_key not in full}
     while backlogs:
         urgent = max(priority for priority, _ in backlogs)
-        choice = choose_batch(backlogs.values(), warm_key=seeker.warm_key, live_slots=live_slots, limit=seeker.limit)
+        choice = choose_batch(backlogs.values(), warm_key=seeker.warm_key, live_slots=seen.sharing, limit=seeker.limit)
         if choice is None:  # at this priority nothing is worth a load
             backlogs = {place: backlog for place, backlog in backlogs.items() if place[0] < urgent}
             continue
         del backlogs[urgent, choice.load_key]
         owners = [e.submission_id for e in found if (e.priority, e.load_key) == (urgent, choice.load_key)]
-        yield _Offer(choice.load_key, choice.size, owners)
+        yield _Offer(choice.load_key, keys[choice.load_key][0], choice.size, owners)
 
 
-def _backlogs(found: Sequence[_Waiting], bound: Mapping[str, int]) -> Iterator[KeyBacklog]:
-    """Add up what waits for each load key at each priority."""
+def _engine_of(conn: Connection, load_key: str | None) -> str | None:
+    """Return the engine class of what a slot has loaded; None where it has nothing."""
+    if load_key is None:
+        return None
+    return conn.execute(select(LoadKeyRow.engine).where(LoadKeyRow.load_key == load_key)).scalar()
+
+
+def _backlogs(found: Sequence[_Waiting], seen: Census, drives: str | None) -> Iterator[KeyBacklog]:
+    """Add up what waits for each load key at each priority; another engine than the slot's is a longer load."""
     by_place: defaultdict[tuple[int, str], list[_Waiting]] = defaultdict(list)
     for entry in found:
         by_place[entry.priority, entry.load_key].append(entry)
     for (priority, load_key), entries in by_place.items():
         est_s = sum(entry.est_s * entry.pace for entry in entries)
         ready = sum(entry.ready for entry in entries)
-        yield KeyBacklog(load_key, ready, est_s, entries[0].load_s, bound.get(load_key, 0), priority)
+        engine, load_s = entries[0].engine, entries[0].load_s
+        if drives not in (None, engine):
+            load_s += SWITCH_S
+        yield KeyBacklog(
+            load_key, ready, est_s, load_s, seen.bound.get(load_key, 0), priority, seen.serving.get(engine, 0)
+        )
 
 
-def _takeable(seeker: _Seeker, submission_id: int, load_key: str) -> Select[int, int]:
+def _takeable(seeker: _Seeker, offer: _Offer, submission_id: int) -> Select[int, int]:
     """Return the query of stems that the slot may take: songs by admission, within a song the longest stem first."""
     query = select(StemRow.id, StemRow.losses).where(
         STEM_READY,
         StemRow.submission_id == submission_id,
-        StemRow.load_key == load_key,
+        StemRow.load_key == offer.load_key,
         or_(StemRow.not_before.is_(None), StemRow.not_before <= db_now()),
     )
     if seeker.without:
         query = query.where(StemRow.patch_id.not_in(seeker.without))
-    if not seeker.alone:
+    if offer.engine not in seeker.alone:
         # Failed on a fresh engine of this host: another one has its turn.
         query = query.where(
             or_(StemRow.failed_host.is_(None), StemRow.failed_host != seeker.host, StemRow.tries < MAX_TRIES)
@@ -214,7 +229,7 @@ def _take(tx: Tx, seeker: _Seeker, offer: _Offer) -> list[int]:
     """Lease the next stems of an offer."""
     found: list[Any] = []
     for submission_id in offer.submission_ids:
-        query = _takeable(seeker, submission_id, offer.load_key).limit(offer.size - len(found))
+        query = _takeable(seeker, offer, submission_id).limit(offer.size - len(found))
         found += tx.conn.execute(query.with_for_update(skip_locked=True, key_share=True)).all()
         if len(found) >= offer.size:
             break
@@ -266,15 +281,27 @@ def _lease(row: Any, finished: Sequence[tuple[str, str | None]]) -> StemLease:
     )
 
 
-def ready_by_engine(conn: Connection) -> dict[str, int]:
+def ready_by_engine(conn: Connection, submission_id: int | None = None) -> dict[str, int]:
     """Count the stems that wait for a slot by engine class, but for paused submissions and held patches."""
+    mine = [] if submission_id is None else [BacklogRow.submission_id == submission_id]
     rows = conn.execute(
         select(BacklogRow.engine, func.sum(BacklogRow.ready))
         .join(SubmissionRow, SubmissionRow.id == BacklogRow.submission_id)
         .join(LoadKeyRow, LoadKeyRow.load_key == BacklogRow.load_key)
-        .where(SUBMISSION_RUNS, BacklogRow.ready > 0, *given_out())
+        .where(SUBMISSION_RUNS, BacklogRow.ready > 0, *given_out(), *mine)
         .group_by(BacklogRow.engine)
     )
-    held = held_by_engine(conn, given_out())
+    held = held_by_engine(
+        conn, [*given_out(), *([] if submission_id is None else [StemRow.submission_id == submission_id])]
+    )
     counts = {engine: int(count) - held.get(engine, 0) for engine, count in rows}
     return {engine: count for engine, count in counts.items() if count > 0}
+
+
+def unserved(conn: Connection, submission_id: int | None = None) -> dict[str, int]:
+    """Count the stems, of one submission or of all, that wait for an engine class which no live slot serves."""
+    found = ready_by_engine(conn, submission_id)
+    if not found:
+        return {}
+    served = slots_by_engine(conn)
+    return {engine: count for engine, count in sorted(found.items()) if engine not in served}

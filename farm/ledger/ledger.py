@@ -126,9 +126,10 @@ class Ledger(Operating, Working, Keeping):
 
     # ------------------------------------------------------------ slots
 
-    def register_slot(self, host: str, pid: int, engine: str) -> SlotRef:
-        """Add a slot; it lives as long as its heartbeat goes on."""
-        return self._db.write(lambda tx: slots.register(tx, host, pid, engine))
+    def register_slot(self, host: str, pid: int, engine: str | Sequence[str]) -> SlotRef:
+        """Add a slot that serves an engine class, or several; it lives as long as its heartbeat goes on."""
+        engines = (engine,) if isinstance(engine, str) else tuple(engine)
+        return self._db.write(lambda tx: slots.register(tx, host, pid, engines))
 
     def heartbeat(self, slot: SlotRef, warm_key: str | None) -> bool:
         """Write a sign of life; False when the slot was given up and must register anew."""
@@ -173,8 +174,12 @@ class Ledger(Operating, Working, Keeping):
         return freed
 
     def live_slots(self, engine: str | None = None) -> int:
-        """Count the slots that are not given up."""
+        """Count the slots that are not given up, those that serve one engine class or all."""
         return self._db.read(lambda conn: slots.live_count(conn, engine))
+
+    def slots_by_engine(self) -> dict[str, dict[str, int]]:
+        """Count the live slots by engine class and host; a slot counts for every class that it serves."""
+        return self._db.read(slots.slots_by_engine)
 
     # ------------------------------------------------------------ decisions of the scheduler
 

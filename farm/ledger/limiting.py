@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, or_, select
 
 from farm.ledger.models import SLOT_LIVE, LimitRow, LoadKeyRow, SlotRow
 from farm.ledger.records import LimitReport
 from farm.ledger.tx import Tx
 from schemas.errors import PlanError, UnknownIdError
+from schemas.patch import Patch
+from schemas.patchfile import PatchFile
 from schemas.states import EventKind, LimitScope
 
 #: Longest name of a limit.
@@ -20,7 +22,7 @@ MAX_NAME: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A live slot, and what it has loaded or is about to load."""
+    """A live slot, and what it has loaded, is about to load, or is about to unload."""
 
     slot_id: int
     host: str
@@ -74,7 +76,7 @@ def full_keys(
 def _loaded(conn: Connection) -> list[Loaded]:
     rows = conn.execute(
         select(SlotRow.id, SlotRow.host, LoadKeyRow.load_key, LoadKeyRow.engine, LoadKeyRow.label)
-        .join(LoadKeyRow, LoadKeyRow.load_key == SlotRow.warm_key)
+        .join(LoadKeyRow, or_(LoadKeyRow.load_key == SlotRow.warm_key, LoadKeyRow.load_key == SlotRow.leaving_key))
         .where(SLOT_LIVE)
     )
     return [Loaded(*row) for row in rows]
@@ -122,6 +124,23 @@ def put(tx: Tx, name: str, maximum: int, scope: LimitScope | str) -> None:
     kept = {"max": insertion.excluded.max, "scope": insertion.excluded.scope}
     tx.conn.execute(insertion.on_conflict_do_update(index_elements=["name"], set_=kept))
     tx.event(EventKind.LIMIT, f"{name}: at most {maximum} at once, counted by {counted.value}")
+
+
+def put_of_patches(tx: Tx, files: Mapping[str, PatchFile], patches: Mapping[str, Patch]) -> None:
+    """Set the limits that patch files name, by the plug-in that they stand for; one that is set stays as it is.
+
+    Several patches of a plug-in share its licence: the smallest of their limits counts.
+    """
+    wanted: dict[str, tuple[int, LimitScope]] = {}
+    for name, file in files.items():
+        if file.instances is not None and name in patches:
+            scope = LimitScope.HOST if file.instances.per == "host" else LimitScope.INSTANCE
+            limit, label = (file.instances.max, scope), patches[name].asset.name
+            wanted[label] = min(wanted.get(label, limit), limit)
+    known = set(tx.conn.execute(select(LimitRow.name).where(LimitRow.name.in_(wanted))).scalars())
+    for label, (maximum, scope) in sorted(wanted.items()):
+        if label not in known:
+            put(tx, label, maximum, scope)
 
 
 def drop(tx: Tx, name: str) -> None:

@@ -191,10 +191,12 @@ class SlotRow(Row):
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     host: Mapped[str]
     pid: Mapped[int]
-    engine: Mapped[str] = mapped_column(String(32))
+    engine: Mapped[str] = mapped_column(String(32))  #: class of the engine that it drives, or drove last
     state: Mapped[SlotState]
     epoch: Mapped[int] = mapped_column(default=1)
     warm_key: Mapped[str | None] = mapped_column(String(64))  #: what it has loaded, or is about to load
+    leaving_key: Mapped[str | None] = mapped_column(String(64))  #: what it still has loaded, and is about to unload
+    engines: Mapped[str] = mapped_column(default="")  #: classes that it serves, each between two spaces
     registered_at: Mapped[float]
     heartbeat_at: Mapped[float]
     gone_at: Mapped[float | None]
@@ -392,8 +394,7 @@ _partial("ix_task_running", TaskRow.slot_id, TaskRow.updated_at, where=TASK_RUNN
 Index("ix_attempt_stem_id", AttemptRow.stem_id)
 _partial("ix_attempt_load_key", AttemptRow.load_key, AttemptRow.id, where=AttemptRow.load_key.is_not(None))
 _partial("ix_attempt_patch", AttemptRow.patch_id, AttemptRow.id, where=AttemptRow.patch_id.is_not(None))
-_partial(
-    "ix_attempt_failed", AttemptRow.submission_id, AttemptRow.fingerprint, where=AttemptRow.fingerprint.is_not(None)
-)
+_failed = AttemptRow.fingerprint.is_not(None)
+_partial("ix_attempt_failed", AttemptRow.submission_id, AttemptRow.fingerprint, where=_failed)
 Index("ix_event_kind_id", EventRow.kind, EventRow.id)
 Index("ix_event_host_id", EventRow.host, EventRow.id)

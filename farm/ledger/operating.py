@@ -7,6 +7,7 @@ from functools import partial
 
 from farm.ledger import eating, holds, hosts, limiting, patches, reopening, steering, trouble
 from farm.ledger.face import Face
+from farm.ledger.patches import PresetReport
 from farm.ledger.records import (
     Event,
     FailureGroup,
@@ -147,6 +148,10 @@ class Operating(Face):
     def patches(self, submission_id: int | None = None) -> list[PatchReport]:
         """Return the load keys that a submission, or any, has stems for: held ones first, then the most work."""
         return self._db.read(lambda conn: patches.all_of(conn, submission_id))
+
+    def presets(self, submission_id: int | None = None) -> list[PresetReport]:
+        """Return the patches that a submission, or any, has stems for, one by one: most work first."""
+        return self._db.read(lambda conn: patches.presets(conn, submission_id))
 
     def holds(self) -> list[HoldReport]:
         """Return all that is quarantined: load keys as a whole, then single patches, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
@@ -11,28 +12,86 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from farm.ledger.blaming import Target, hold
 from farm.ledger.clock import db_now
 from farm.ledger.holds import waiting
-from farm.ledger.models import PATCH_HELD, AttemptRow, BacklogRow, BlockRow, LoadKeyRow, PatchRow, SubmissionRow
+from farm.ledger.models import (
+    PATCH_HELD,
+    AttemptRow,
+    BacklogRow,
+    BlockRow,
+    LoadKeyRow,
+    PatchRow,
+    StemRow,
+    SubmissionRow,
+)
 from farm.ledger.records import HoldReport, PatchReport
 from farm.ledger.tx import Tx
 from schemas.errors import StateError, UnknownIdError
-from schemas.states import EventKind
+from schemas.states import EventKind, StemState
 
 # ---------------------------------------------------------------- what there is
 
 
 def all_of(conn: Connection, submission_id: int | None) -> list[PatchReport]:
     """Return the load keys that a submission, or any, has stems for: held ones first, then the most work."""
+    _require(conn, submission_id)
     conditions = [] if submission_id is None else [BacklogRow.submission_id == submission_id]
-    if (
-        submission_id is not None
-        and not conn.execute(select(SubmissionRow.id).where(SubmissionRow.id == submission_id)).first()
-    ):
-        raise UnknownIdError(f"there is no submission {submission_id} in the ledger", hint="See `farm status`")
     held: defaultdict[str, list[HoldReport]] = defaultdict(list)
     for report in _held_patches(conn, submission_id):
         held[report.load_key].append(report)
     reports = [_report(row, tuple(held[row.load_key])) for row in conn.execute(_sums(conditions))]
     return sorted(reports, key=lambda r: (not r.quarantined, not r.held_patches, -r.est_s, r.load_key))
+
+
+@dataclass(frozen=True, slots=True)
+class PresetReport:
+    """A patch, such as one preset of a soundfont, and the work for it."""
+
+    patch: str
+    load_key: str
+    engine: str
+    ready: int
+    leased: int
+    done: int
+    failed: int  #: failed and dropped
+    quarantined: bool
+
+
+def presets(conn: Connection, submission_id: int | None) -> list[PresetReport]:
+    """Return the patches that a submission, or any, has stems for, one by one: most work first, then by name."""
+    _require(conn, submission_id)
+    mine = [] if submission_id is None else [StemRow.submission_id == submission_id]
+    columns = (PatchRow.name, PatchRow.load_key, PatchRow.engine, PatchRow.quarantined_at)
+    count = func.count(StemRow.id).label("stems")
+    query = select(*columns, StemRow.state, count).join(StemRow, StemRow.patch_id == PatchRow.id).where(*mine)
+    counts: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for row in conn.execute(query.group_by(*columns, StemRow.state)):
+        counted = counts[row.name, row.load_key, row.engine]
+        counted[_COUNTED.get(row.state, "")] += int(row.stems)
+        counted["held"] += row.quarantined_at is not None
+    reports = [_of_preset(key, counted) for key, counted in counts.items()]
+    return sorted(reports, key=lambda report: (-report.ready - report.leased, report.patch, report.load_key))
+
+
+#: How the states of stems are counted; what was cancelled is nobody's work.
+_COUNTED: Final = {
+    StemState.READY: "ready",
+    StemState.LEASED: "leased",
+    StemState.DONE: "done",
+    StemState.FAILED: "failed",
+    StemState.DROPPED: "failed",
+}
+
+
+def _of_preset(key: tuple[str, str, str], counted: Counter[str]) -> PresetReport:
+    return PresetReport(
+        *key, counted["ready"], counted["leased"], counted["done"], counted["failed"], bool(counted["held"])
+    )
+
+
+def _require(conn: Connection, submission_id: int | None) -> None:
+    if submission_id is None:
+        return
+    if not conn.execute(select(SubmissionRow.id).where(SubmissionRow.id == submission_id)).first():
+        raise UnknownIdError(f"there is no submission {submission_id} in the ledger", hint="See `farm status`")
 
 
 def _sums(conditions: Iterable[ColumnElement[bool]]) -> Any:

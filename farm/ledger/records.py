@@ -239,6 +239,7 @@ class SubmissionStatus:
     live_slots: int
     priority: int = 0
     stems_held: int = 0  #: ready stems whose patch is quarantined: they wait for a person
+    unserved: dict[str, int] = field(default_factory=dict)  #: ready stems of engine classes that no live slot serves
     stages: list[StageCost] = field(default_factory=list)  #: in order; empty before the first is done
 
 
@@ -326,12 +327,13 @@ class SlotReport:
     slot_id: int
     host: str
     pid: int
-    engine: str
+    engine: str  #: class that it drives, or drove last
     state: SlotState
     warm_patch: str | None  #: label of what it has loaded
     holding: int  #: stems and tasks that it has taken and not ended
     since_s: float  #: seconds since it registered
     heartbeat_age_s: float
+    engines: tuple[str, ...] = ()  #: classes that it serves
 
 
 @dataclass(frozen=True, slots=True)

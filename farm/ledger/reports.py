@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from farm.ledger.clock import db_now
 from farm.ledger.holds import stems_held
+from farm.ledger.leases import unserved
 from farm.ledger.models import (
     FILE_REJECTED,
     SONG_DONE,
@@ -77,6 +78,7 @@ def status(conn: Connection, submission_id: int) -> SubmissionStatus:
         live_slots=live_count(conn),
         priority=submission.priority,
         stems_held=stems_held(conn, submission_id),
+        unserved=unserved(conn, submission_id),
         stages=stages_of(counts[Subject.STAGE]),
     )
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, or_, select, update
 
 from farm.ledger.attempts import attempt, note_attempts
 from farm.ledger.bulk import insert_rows
 from farm.ledger.clock import db_now
 from farm.ledger.models import SUBMISSION_RUNS, TASK_READY, TASK_RUNNING, SubmissionRow, TaskRow
 from farm.ledger.moves import check_move
+from farm.ledger.parsed import plan_of
 from farm.ledger.records import SlotRef, TaskRef
-from farm.ledger.slots import host_of
+from farm.ledger.slots import classes_of, host_of, slots_by_engine
 from farm.ledger.tx import Subject, Tx, chunks
 from schemas.states import TASK_MOVES, FailureReason, TaskKind, TaskState
 
@@ -28,6 +29,8 @@ _URGENCY: Final = {
         (TaskKind.PUBLISH, TaskKind.ANNOTATE, TaskKind.MIX, TaskKind.PROBE, TaskKind.SPLIT, TaskKind.SCAN)
     )
 }
+#: A probe that nobody has taken for this long is announced again, seconds: everything else of its submission waits for it.
+PROBE_QUIET_S: Final = 5.0
 #: Submissions of which work is given out.
 RUNNING_IDS: Final = select(SubmissionRow.id).where(SUBMISSION_RUNS)
 _SUBMISSION_TASKS: Final = frozenset({TaskKind.PROBE, TaskKind.SCAN})
@@ -76,6 +79,28 @@ def any_ready(conn: Connection, conditions: Sequence[ColumnElement[bool]]) -> bo
     """Whether a task waits that meets the conditions of `claimable`, of a submission that runs."""
     query = select(TaskRow.id).where(TASK_READY, TaskRow.submission_id.in_(RUNNING_IDS), *conditions)
     return conn.execute(query.limit(1)).first() is not None
+
+
+def beyond(conn: Connection, slot: SlotRef) -> list[ColumnElement[bool]]:
+    """Return the conditions that leave out the probes which only a slot of another engine class can do.
+
+    A host that lacks what a plan needs would refuse it. Where no live slot serves the class that is the right answer.
+    """
+    probes = select(TaskRow.id, SubmissionRow.plan).join(SubmissionRow, SubmissionRow.id == TaskRow.submission_id)
+    rows = conn.execute(probes.where(TASK_READY, TaskRow.urgency == _URGENCY[TaskKind.PROBE])).all()
+    if not rows:
+        return []
+    served = slots_by_engine(conn)
+    mine = classes_of(conn, slot.id)
+    wanted = {row.id: _engines_of(row.plan) for row in rows}
+    ids = [number for number, engines in wanted.items() if engines.difference(mine) & served.keys()]
+    return [TaskRow.id.not_in(ids)] if ids else []
+
+
+def _engines_of(plan: str) -> set[str]:
+    """Return the engine classes of the patch files that a plan names."""
+    instruments = plan_of(plan).instruments.loaded
+    return set() if instruments is None else {file.engine for file in instruments.patch_files.values()}
 
 
 def claimable(
@@ -225,7 +250,9 @@ def counts_of(tx: Tx, task: TaskRef) -> tuple[int, int]:
 
 def quiet_ids(conn: Connection, quiet_s: float, limit: int) -> list[int]:
     """Return ready tasks that were never announced, or not within `quiet_s`, the most urgent first."""
-    quiet = or_(TaskRow.announced_at.is_(None), TaskRow.announced_at < db_now() - quiet_s)
+    probe = TaskRow.urgency == _URGENCY[TaskKind.PROBE]  # it may have come to a slot that cannot do it
+    since_s = case((probe, min(quiet_s, PROBE_QUIET_S)), else_=quiet_s)
+    quiet = or_(TaskRow.announced_at.is_(None), TaskRow.announced_at < db_now() - since_s)
     query = select(TaskRow.id).where(TASK_READY, quiet, TaskRow.submission_id.in_(RUNNING_IDS))
     return list(conn.execute(query.order_by(TaskRow.urgency, TaskRow.id).limit(limit)).scalars())
 

@@ -22,6 +22,7 @@ from farm.ledger.models import (
     TallyRow,
     TaskRow,
 )
+from farm.ledger.slots import live_count, slots_by_engine
 from farm.ledger.submissions import get
 from farm.ledger.tx import Subject
 from schemas.states import SUBMISSION_ENDS, LimitScope, SongState, SubmissionState, TaskKind
@@ -88,7 +89,8 @@ class StemTimes:
 
     keys: tuple[KeyTimes, ...] = ()
     tasks: tuple[TaskTimes, ...] = ()
-    slots: Mapping[str, int] | None = None  #: live slots by engine class
+    slots: Mapping[str, int] | None = None  #: live slots by engine class; one counts for every class that it serves
+    live_slots: int | None = None  #: live slots in all; None where each serves one class
     undrawn_audio_s: float = 0.0  #: seconds of stem audio expected of songs that have no stems yet
     tries: tuple[tuple[float, float], ...] = ()  #: (render time, audio time) of recent stems, the newest first
     known_paces: tuple[float, ...] = ()  #: smoothed paces of every load key that was ever rendered on this farm
@@ -119,11 +121,12 @@ def stem_times(conn: Connection, submission_id: int) -> StemTimes:
     songs = _songs(conn, submission_id)
     tries = _recent_tries(conn)
     rendered_s = sum(one.render_s for one in tries)
-    hosts = _hosts(conn)
+    hosts = slots_by_engine(conn)
     return StemTimes(
         keys=_keys(conn, submission_id, tries, hosts),
         tasks=_tasks(conn, songs),
         slots={engine: sum(by_host.values()) for engine, by_host in hosts.items()},
+        live_slots=live_count(conn),
         undrawn_audio_s=_undrawn_audio_s(conn, submission_id) if any(songs.get(state) for state in _UNDRAWN) else 0.0,
         tries=tuple((one.render_s, one.audio_s) for one in tries if one.audio_s > 0),
         known_paces=_known_paces(conn),
@@ -151,17 +154,6 @@ def _undrawn_audio_s(conn: Connection, submission_id: int) -> float:
         SongRow.submission_id == submission_id, SongRow.state.in_(_DRAWN)
     )
     return max(0.0, work.get("total", 0.0) - work.get("ended", 0.0) - conn.execute(open_work).scalar_one())
-
-
-def _hosts(conn: Connection) -> dict[str, dict[str, int]]:
-    """Return live slots by engine class and host."""
-    rows = conn.execute(
-        select(SlotRow.engine, SlotRow.host, func.count()).where(SLOT_LIVE).group_by(SlotRow.engine, SlotRow.host)
-    )
-    hosts: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for engine, host, count in rows:
-        hosts[engine][host] = count
-    return hosts
 
 
 def _recent(conn: Connection) -> int:

@@ -38,15 +38,16 @@ class Working(Face):
     ) -> TaskRef | None:
         """Take the most urgent ready task, or the named one if it is ready; None when there is none to take.
 
-        Submissions of higher priority come first. A drained or sick host gets none.
-        A task that the slot took before and names neither as done nor in `holding` counts as lost.
+        Submissions of higher priority come first. A drained or sick host gets none, and no slot a probe of what it does
+        not serve and another one does. A task that the slot took before and names neither as done nor in `holding` counts as lost.
         """
         wanted = tasks.claimable(submission_id, task_id, kinds)
 
         def waits() -> bool:
             return self._db.read(
                 lambda conn: (
-                    tasks.any_ready(conn, wanted) or any(t.task_id not in holding for t in tasks.held_by(conn, slot.id))
+                    tasks.any_ready(conn, [*wanted, *tasks.beyond(conn, slot)])
+                    or any(t.task_id not in holding for t in tasks.held_by(conn, slot.id))
                 )
             )
 
@@ -57,7 +58,9 @@ class Working(Face):
             for task in tasks.held_by(tx.conn, slot.id):
                 if task.task_id not in holding:
                     failing.free_unasked(tx, task, "its slot asked for other work", blame=True)
-            return None if slots.whereabouts(tx.conn, slot.id)[1] else tasks.claim(tx, slot, wanted, levels)
+            if slots.whereabouts(tx.conn, slot.id)[1]:
+                return None
+            return tasks.claim(tx, slot, [*wanted, *tasks.beyond(tx.conn, slot)], levels)
 
         return self._db.write(claim) if waits() else None
 
@@ -127,7 +130,7 @@ class Working(Face):
         self,
         slot: SlotRef,
         *,
-        engine: str,
+        engine: str | Sequence[str],
         warm_key: str | None,
         limit: int,
         submission_id: int | None = None,
@@ -138,20 +141,23 @@ class Working(Face):
         Submissions of higher priority come before a warm patch. Not given out are stems of paused submissions, of
         quarantined patches, of what the host fails on or a limit forbids; a drained or sick host gets none.
 
+        `engine` names the class of the stems, or the classes; another than that of what is warm counts as a longer load.
+
         A stem that the slot leased before, and has neither ended nor names in `holding`, counts as lost.
         """
+        engines = (engine,) if isinstance(engine, str) else tuple(engine)
 
         def lease(tx: Tx) -> list[StemLease]:
             if not slots.touch(tx, slot, state=SlotState.BUSY, warm_key=warm_key):
                 return []
             submissions.levels(tx, submission_id)  # locked before any of their stems: none is paused meanwhile
             leases.forget(tx, slot, holding)
-            return leases.lease(tx, slot, engine=engine, warm_key=warm_key, limit=limit, submission_id=submission_id)
+            return leases.lease(tx, slot, engines=engines, warm_key=warm_key, limit=limit, submission_id=submission_id)
 
         def waits() -> bool:
             return self._db.read(
                 lambda conn: leases.waits(
-                    conn, slot, engine=engine, warm_key=warm_key, limit=limit, submission_id=submission_id,
+                    conn, slot, engines=engines, warm_key=warm_key, limit=limit, submission_id=submission_id,
                     holding=holding,
                 )
             )  # fmt: skip
@@ -188,3 +194,7 @@ class Working(Face):
     def ready_by_engine(self) -> dict[str, int]:
         """Count the stems that wait for a slot by engine class."""
         return self._db.read(leases.ready_by_engine)
+
+    def unserved(self) -> dict[str, int]:
+        """Count the stems that wait for an engine class which no live slot serves, by class."""
+        return self._db.read(leases.unserved)

@@ -24,6 +24,9 @@ _REFERENCE_RATE_HZ: Final = 44100
 #: ledger corrects them by what it measures.
 _SECOND_S: Final = 1 / 4000
 _NOTE_S: Final = 1e-3
+#: The same of engines whose instruments compute their sound sample by sample, by engine class: seconds for a second of audio,
+#: rough means over the demo songs on the farm's own patches (0.002 to 0.05 s in Faust, 0.01 to 0.02 s for MDA's plug-ins).
+_STEADY_S: Final = {"dawdreamer": 1 / 60, "faust": 1 / 60}
 
 #: What makes parts of a song share a patch: the program, of drums the kit, and where the plan says so the part itself.
 _Sharing = tuple[int, int, str]
@@ -44,7 +47,7 @@ def draw_stems(
     the hash only where that patch does not have the keys.
 
     Raises:
-        LedgerError: a soundfont of the map was never probed.
+        LedgerError: a soundfont or patch file of the map was never probed.
     """
     patches = (
         _own_patches(plan, facts, split)
@@ -52,9 +55,9 @@ def draw_stems(
         else drawn(plan, facts, split, song_hash, places)
     )
     return [
-        DrawnStem(part, _job(plan, patches[part.name], part), expected_s(part, plan.output.rate_hz))
+        DrawnStem(part, _job(plan, patch, part), expected_s(part, plan.output.rate_hz, patch.engine))
         for part in split.parts
-        if part.name in patches
+        if (patch := patches.get(part.name)) is not None
     ]
 
 
@@ -211,7 +214,7 @@ def _mapped_patch(plan: DatasetPlan, facts: EngineFacts, part: Part, choice: Pat
         raise LedgerError(
             f"{part.name} has no group in the map", hint="The ledger was changed from outside: restore it"
         )
-    patch = _patch(plan, facts, part, choice, _soundfont(facts, choice))
+    patch = _found(facts, choice) or _patch(plan, facts, part, choice, _soundfont(facts, choice))
     return patch.model_copy(update=_of_the_map(plan.instruments, group, choice))
 
 
@@ -222,6 +225,24 @@ def _of_the_map(instruments: InstrumentPlan, group: InstrumentGroup, choice: Pat
         "octave_offset": choice.octave_offset,
         "rules": instruments.rules_of(group, choice),
     }
+
+
+def _found(facts: EngineFacts, choice: PatchChoice) -> Patch | None:
+    """Return what the probe found for the patch file of a choice; None for a preset of a soundfont."""
+    file = choice.file
+    if file is None:
+        return None
+    if file.name not in facts.patches:
+        raise LedgerError(
+            f"the patch file {file.name} of the patch {choice.name} was never probed",
+            hint="Submit the plan again: its workers are asked for it first",
+        )
+    patch = facts.patches[file.name]
+    return patch.model_copy(update={"asset": _licensed(patch.asset, choice)})
+
+
+def _licensed(asset: AssetRef, choice: PatchChoice) -> AssetRef:
+    return asset if choice.licence is None else asset.model_copy(update={"licence": choice.licence})
 
 
 def _soundfont(facts: EngineFacts, choice: PatchChoice) -> AssetRef:
@@ -235,7 +256,7 @@ def _soundfont(facts: EngineFacts, choice: PatchChoice) -> AssetRef:
             f"the soundfont {choice.soundfont} of the patch {choice.name} was never probed",
             hint="Submit the plan again: its workers are asked for it first",
         )
-    return font if choice.licence is None else font.model_copy(update={"licence": choice.licence})
+    return _licensed(font, choice)
 
 
 def _patch(plan: DatasetPlan, facts: EngineFacts, part: Part, choice: PatchChoice, asset: AssetRef) -> Patch:
@@ -262,6 +283,8 @@ def _job(plan: DatasetPlan, patch: Patch, part: Part) -> RenderJob:
     )
 
 
-def expected_s(part: Part, rate_hz: int) -> float:
-    """Return the seconds that a part's render is expected to take on one core."""
-    return (part.end_s * _SECOND_S + part.notes * _NOTE_S) * rate_hz / _REFERENCE_RATE_HZ
+def expected_s(part: Part, rate_hz: int, engine: str = "fluidsynth") -> float:
+    """Return the seconds that a part's render is expected to take on one core of an engine class."""
+    steady_s = _STEADY_S.get(engine)
+    base_s = part.end_s * _SECOND_S + part.notes * _NOTE_S if steady_s is None else part.end_s * steady_s
+    return base_s * rate_hz / _REFERENCE_RATE_HZ

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from farm.planning.patchfiles import with_built, with_patches
 from farm.planning.yamlfile import read_keys
 from schemas.errors import PlanError
 from schemas.gm import DRUM_PROGRAM, program_name
@@ -59,7 +60,8 @@ def is_path(word: str) -> bool:
 def load_map(word: str, folder: Path | None = None) -> InstrumentMap:
     """Read the map that a name or path stands for; a path is relative to `folder`.
 
-    Soundfonts that the map gives as paths are relative to its own file, and come back absolute.
+    Soundfonts and patch files that the map gives as paths are relative to its own file; soundfonts come back absolute,
+    patch files read.
 
     Raises:
         PlanError: there is none, it cannot be read, has an unknown key, or claims a program twice.
@@ -69,11 +71,12 @@ def load_map(word: str, folder: Path | None = None) -> InstrumentMap:
 
 
 def build_map(values: Any, *, where: str, folder: Path | None = None) -> InstrumentMap:
-    """Check the values of a map; soundfonts that are paths are relative to `folder`.
+    """Check the values of a map and read its patch files; what it names by a path is relative to `folder`.
 
     Raises:
         PlanError: with the place, the key, and what is wrong there.
     """
+    values = with_built(values, folder, where=where)
     try:
         made = InstrumentMap.model_validate(values)
     except ValidationError as error:
@@ -83,7 +86,7 @@ def build_map(values: Any, *, where: str, folder: Path | None = None) -> Instrum
             f"{where}: {first}{more}", hint="`farm instruments --check FILE` lists all that is wrong with a map"
         ) from error
     paths = {font: _font(font, folder) for font in made.soundfonts}
-    return made.with_soundfonts(paths)
+    return with_patches(made.with_soundfonts(paths), folder, where=where)
 
 
 def check_map(path: Path) -> MapCheck:
@@ -96,10 +99,14 @@ def check_map(path: Path) -> MapCheck:
     groups = values.get("groups")
     if not isinstance(groups, list):
         return MapCheck(path.name, errors=["`groups`: a map is a list of groups"])
-    errors, read = _groups(groups)
+    try:
+        values = with_built(values, path.parent, where=str(path))
+    except PlanError as error:
+        return MapCheck(path.name, groups=len(groups), errors=[error.message])
+    errors, read = _groups(values["groups"])
     double = double_claims(read)
     if not errors and not double:
-        errors = _remaining(values)
+        errors = _remaining(values, path)
     return MapCheck(
         name=str(values.get("name", path.name)),
         groups=len(read),
@@ -122,8 +129,12 @@ def inlined(values: Mapping[str, Any], folder: Path | None, *, where: str) -> di
     if not isinstance(section, Mapping) or section.get("map") is None or isinstance(section["map"], InstrumentMap):
         return dict(values)
     word = section["map"]
-    made = load_map(word, folder) if isinstance(word, str) else build_map(word, where=f"{where}: `instruments.map`")
+    made = load_map(word, folder) if isinstance(word, str) else _written(word, folder, where)
     return {**values, "instruments": {**section, "map": made}}
+
+
+def _written(values: Any, folder: Path | None, where: str) -> InstrumentMap:
+    return build_map(values, where=f"{where}: `instruments.map`", folder=folder)
 
 
 def program_words(program: int) -> str:
@@ -176,12 +187,14 @@ def _claims(number: int, value: Any) -> InstrumentGroup:
     )
 
 
-def _remaining(values: Any) -> list[str]:
-    """Say what is wrong with a map whose groups are sound."""
+def _remaining(values: Any, path: Path) -> list[str]:
+    """Say what is wrong with a map whose groups are sound, and with its patch files."""
     try:
-        InstrumentMap.model_validate(values)
+        with_patches(InstrumentMap.model_validate(values), path.parent, where=str(path))
     except ValidationError as error:
         return _errors(error)
+    except PlanError as error:
+        return [error.message]
     return []
 
 

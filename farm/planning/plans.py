@@ -12,6 +12,7 @@ from typing import Any, Final, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from farm.planning.bands import with_band
+from farm.planning.effects import with_effects
 from farm.planning.instruments import inlined
 from farm.planning.mixes import with_mixes
 from farm.planning.submixes import with_recipes
@@ -65,7 +66,8 @@ def build_plan(
         PlanError: with the file or `command line`, the dotted key, and the nearest known key.
     """
     merged = inlined(_merge(values, overrides or {}), folder, where=where)
-    merged = with_mixes(with_recipes(with_band(merged, folder, where=where), folder), folder)
+    merged = with_recipes(with_band(merged, folder, where=where), folder)
+    merged = with_effects(with_mixes(merged, folder), folder)
     try:
         return DatasetPlan.model_validate(merged)
     except ValidationError as error:

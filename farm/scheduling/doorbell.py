@@ -21,7 +21,7 @@ def tickets_wanted(ready: int, live_slots: int, queued: int) -> int:
 
     Args:
         ready: stems that wait for a slot.
-        live_slots: slots with a fresh heartbeat; 0 counts as 1, so that the first slot to come finds a ticket.
+        live_slots: slots with a fresh heartbeat that serve the class; 0 counts as 1, so that the first slot to come finds a ticket.
         queued: tickets already in the queue.
     """
     return max(0, min(2 * max(1, live_slots), ready) - queued)

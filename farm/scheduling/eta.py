@@ -90,8 +90,9 @@ def forecast(times: StemTimes) -> Eta:
     undrawn_s = undrawn.mean_s if undrawn else 0.0
     total = renders + (undrawn or Estimate()) + tasks + load_work(open_keys, undrawn_s * times.load_share)
     bottleneck = find_bottleneck(open_keys, works, slots, total.mean_s)
+    live = sum(slots.values()) if times.live_slots is None else times.live_slots
     unknown = _unknown(open_keys, times, undrawn, slots)
-    p50_s, p90_s = (None, None) if unknown else _end(total, open_keys, works, slots, times)
+    p50_s, p90_s = (None, None) if unknown else _end(total, open_keys, works, slots, live, times)
     if bottleneck is not None and p50_s is not None:
         bottleneck = _judge(bottleneck, p50_s)
     return Eta(
@@ -101,7 +102,7 @@ def forecast(times: StemTimes) -> Eta:
         work_s=total.mean_s,
         stems_left=sum(key.stems for key in times.keys),
         held_stems=sum(key.stems for key in times.keys if key.held),
-        slots=sum(slots.values()),
+        slots=live,
         tries=len(times.tries),
         bottleneck=bottleneck,
     )
@@ -286,6 +287,7 @@ def _end(
     keys: Sequence[KeyTimes],
     works: Mapping[str, Estimate],
     slots: Mapping[str, int],
+    live: int,
     times: StemTimes,
 ) -> tuple[float, float]:
     """Return the p50 and p90 of the time until all is done: of what takes longest.
@@ -294,7 +296,7 @@ def _end(
     """
     piece_s = _longest_piece_s(keys, works)
     wander = drift(times.tries)
-    shares: list[tuple[Estimate, int]] = [(total, sum(slots.values()))]
+    shares: list[tuple[Estimate, int]] = [(total, live)]
     together: defaultdict[tuple[str, int], list[Estimate]] = defaultdict(list)
     for key in keys:
         together[key.engine, slots[key.engine]].append(works[key.load_key])

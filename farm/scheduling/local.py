@@ -12,8 +12,8 @@ from collections.abc import Callable
 from farm.ledger import Ledger, SubmissionStatus
 from farm.scheduling.reconciler import Reconciler
 from farm.scheduling.slothost import SlotHost
-from schemas.errors import FarmError
-from schemas.states import SUBMISSION_ENDS
+from schemas.errors import FarmError, MissingDependencyError
+from schemas.states import SUBMISSION_ENDS, SongState, StemState
 
 #: Time between two looks whether anybody has written to the ledger; and between two looks at the whole where nobody has.
 LOOK_S = 0.01
@@ -21,6 +21,12 @@ LONGEST_TICK_S = 1.0
 #: Time between two pictures of the progress, and between two looks at the state where nobody sees it.
 REPORT_S = 0.25
 UNSEEN_S = 1.0
+#: Time between two looks whether an engine is missing.
+GUARD_S = 2.0
+#: Songs that somebody works on, or is about to.
+_MOVING = (
+    SongState.SPLITTING, SongState.DRAWING, SongState.MIXING, SongState.ANNOTATING, SongState.PUBLISHING,
+)  # fmt: skip
 
 
 class Stopped(FarmError):
@@ -47,8 +53,9 @@ def run_local(
         Stopped: SIGINT or SIGTERM came; the same command resumes.
         DiskFullError: a slot found no room; nothing half-written is published.
         ServiceError: slots cannot be kept alive.
+        MissingDependencyError: stems are left for an engine that this machine does not have.
     """
-    reconciler = Reconciler(ledger, finish=finish)
+    reconciler, guard = Reconciler(ledger, finish=finish), _Guard(ledger, submission_id)
     every_s = UNSEEN_S if report is None else REPORT_S
     ticked_s = shown_s = -math.inf
     with _Interrupt() as interrupt, contextlib.closing(ledger.watch()) as watch:
@@ -58,6 +65,7 @@ def run_local(
             now_s, finished = time.monotonic(), False
             if watch.changed() or now_s - ticked_s >= LONGEST_TICK_S:
                 ticked_s, finished = now_s, bool(reconciler.tick(submission_id).finished)
+                guard.look(now_s)
             if finished or now_s - shown_s >= every_s:
                 shown_s = now_s
                 status = ledger.status(submission_id)
@@ -68,6 +76,32 @@ def run_local(
             if interrupt.came:
                 raise Stopped("stopped", hint="What was finished is kept; run the same command to go on")
             time.sleep(LOOK_S)
+
+
+class _Guard:
+    """Ends a run that would wait for ever: its slots have done all that they can, and no other will come."""
+
+    def __init__(self, ledger: Ledger, submission_id: int) -> None:
+        self._ledger = ledger
+        self._submission_id = submission_id
+        self._next_s = -math.inf
+
+    def look(self, now_s: float) -> None:
+        """Look now and then whether stems wait for an engine that no slot serves, and nothing else is left to do."""
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + GUARD_S
+        status = self._ledger.status(self._submission_id)
+        stems = sum(status.unserved.values())
+        busy = status.stems.get(StemState.LEASED, 0) + sum(status.songs.get(state, 0) for state in _MOVING)
+        others = self._ledger.ready_by_engine().keys() - status.unserved.keys()
+        if not stems or not status.live_slots or busy or others:
+            return
+        engines = " and ".join(status.unserved)
+        raise MissingDependencyError(
+            f"{stems} stems wait for {engines}, which the slots of this machine do not serve",
+            hint="`farm doctor` says what is missing; then run the same command again, and it goes on",
+        )
 
 
 class _Interrupt:

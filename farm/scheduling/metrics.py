@@ -233,10 +233,14 @@ def _places(gauges: Gauges) -> Iterator[Metric]:
     live = [state.value for state in SlotState if state is not SlotState.GONE]
     places = sorted({(host, engine) for host, engine, _ in gauges.slots})
     slots = {(*place, state): gauges.slots.get((*place, state), 0) for place in places for state in live}
-    yield _family("farm_slots", "Live slots", ("host", "engine", "state"), slots)
+    yield _family("farm_slots", "Live slots, by the engine that they drive", ("host", "engine", "state"), slots)
     silence = {(host,): seconds for host, seconds in gauges.silence_s.items()}
     yield _family("farm_slot_silence_seconds", "Time since the host's quietest slot wrote", ("host",), silence)
     yield from _hosts(gauges)
+    serving: dict[tuple[str, ...], float] = {(engine,): 0 for engine in ENGINES}
+    serving |= {(engine,): count for engine, count in gauges.serving.items()}
+    text = "Live slots that serve an engine class; one counts for every class that it serves"
+    yield _family("farm_serving_slots", text, ("engine",), serving)
     ready: dict[tuple[str, ...], float] = {(engine,): 0 for engine in ENGINES}
     for patch in gauges.patches:
         ready[patch.engine,] = ready.get((patch.engine,), 0) + patch.ready - patch.held

@@ -14,6 +14,7 @@ from farm.scheduling.doorbell import Doorbell
 from farm.scheduling.metrics import Monitor
 from farm.scheduling.reconciler import Reconciler, TickReport
 from schemas.errors import FarmError, ServiceError
+from schemas.states import EventKind
 
 _log = logging.getLogger(__name__)
 
@@ -40,10 +41,10 @@ def serve(ledger: Ledger, settings: Settings, *, finish: Callable[[int], None], 
     if settings.metrics_port:
         monitor.start(settings.metrics_address, settings.metrics_port)
     _log.info("scheduler is up")
-    voice = Voice()
+    voice, alarm = Voice(), Alarm(ledger, settings.slot_timeout_s)
     try:
         while not stop.is_set():
-            _look(ledger, reconciler, doorbell, monitor, voice, settings.quiet_s)
+            _look(ledger, reconciler, doorbell, monitor, voice, alarm, settings.quiet_s)
             stop.wait(settings.tick_s)
     finally:
         monitor.stop()
@@ -70,15 +71,51 @@ class Voice:
             _log.info("ended", extra={"submission": number})
 
 
+class Alarm:
+    """Tells log and ledger, once, that stems wait for an engine class which nobody serves, and when that is over.
+
+    Args:
+        ledger: the open ledger.
+        patience_s: how long it has to be so: workers come and go.
+    """
+
+    def __init__(self, ledger: Ledger, patience_s: float) -> None:
+        self._ledger = ledger
+        self._patience_s = patience_s
+        self._since: dict[str, float] = {}
+        self._told: set[str] = set()
+
+    def look(self, now_s: float) -> None:
+        """Look once, at a moment of a clock that only goes forward."""
+        found = self._ledger.unserved()
+        for engine, stems in found.items():
+            late = now_s - self._since.setdefault(engine, now_s) >= self._patience_s
+            if late and engine not in self._told:
+                self._told.add(engine)
+                _log.error(
+                    "stems wait for an engine that no live slot serves", extra={"engine": engine, "stems": stems}
+                )
+                words = f"{engine}: {stems} stems wait, and no live slot serves it"
+                self._ledger.note_event(EventKind.UNSERVED, words)
+        for engine in set(self._since).difference(found):
+            del self._since[engine]
+            if engine in self._told:
+                self._told.remove(engine)
+                _log.info("no stem waits for an engine that nobody serves", extra={"engine": engine})
+                self._ledger.note_event(EventKind.SERVED, f"{engine}: nothing waits without a slot any more")
+
+
 def _look(
-    ledger: Ledger, reconciler: Reconciler, doorbell: Doorbell, monitor: Monitor, voice: Voice, quiet_s: float
-) -> None:
+    ledger: Ledger, reconciler: Reconciler, doorbell: Doorbell, monitor: Monitor, voice: Voice, alarm: Alarm, quiet_s: float
+) -> None:  # fmt: skip
     began = time.monotonic()
     try:
         report = reconciler.tick()
         voice.tell(report)
         monitor.tick(report, time.monotonic() - began)
         _ring(ledger, doorbell, quiet_s)
+        if report.leader:
+            alarm.look(time.monotonic())
     except FarmError as error:
         monitor.tick_failed()
         _log.error("this look failed; the next one tries again: %s", error)
@@ -86,6 +123,7 @@ def _look(
 
 def _ring(ledger: Ledger, doorbell: Doorbell, quiet_s: float) -> None:
     doorbell.announce(ledger.tasks_to_announce(quiet_s=quiet_s))
-    live_slots = ledger.live_slots()
-    for engine, ready in ledger.ready_by_engine().items():
-        doorbell.top_up(engine, ready=ready, live_slots=live_slots)
+    ready = ledger.ready_by_engine()
+    serving = ledger.slots_by_engine() if ready else {}
+    for engine, stems in ready.items():
+        doorbell.top_up(engine, ready=stems, live_slots=sum(serving.get(engine, {}).values()))

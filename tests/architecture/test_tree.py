@@ -106,6 +106,8 @@ def test_every_import_is_declared() -> None:
     declared |= {"redis", "kombu"}
     # The extra `s3`; without it the store says which command installs it.
     declared |= {"fsspec"}
+    # The extra `plugins`; without it the search for plug-ins says which command installs it.
+    declared |= {"rdflib"}
     # The extra `torch`; without it the loader says which command installs it.
     declared |= {"torch"}
     # The extra `plots`; without it `farm stats --plots` says which command installs it.

@@ -90,7 +90,7 @@ def _run(ledger: tuple[Ledger, str], folder: Path, fonts: list[str], *, songs: i
     book.seal(number)
     hand, chief = _Hand(book, folder, fonts), reconciler(book, attended=attended)
     values = {"ledger_url": url, "home": folder / "home", "host": "here", "heartbeat_s": 0.3, **CLOCKS}
-    with Slot(book, WorkerSettings(**values), engine=ENGINE) as slot:
+    with Slot(book, WorkerSettings(**values), engines=[ENGINE]) as slot:
         _work(slot, hand, chief)
     return number
 

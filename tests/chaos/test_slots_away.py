@@ -103,7 +103,7 @@ def test_the_heartbeat_tells_it_even_where_nobody_asks_for_work(stage: Stage, mo
     monkeypatch.setattr("workers.slot.COMMIT_STEMS", 1)
     number = stage.submit(["none"])
     slot = stage.slot()
-    leases = slot._ledger.lease_stems(slot._ref, engine=slot._engine_name, warm_key=None, limit=1)  # noqa: SLF001
+    leases = slot._ledger.lease_stems(slot._ref, engine=slot._engine.classes, warm_key=None, limit=1)  # noqa: SLF001
     with away(stage):
         slot._commit_in_groups(slot._render_all(leases))  # noqa: SLF001
         assert len(spooled(stage)) == 1
@@ -122,7 +122,7 @@ from tests.support.broken import ENGINE
 from workers.config import WorkerSettings
 url, home = sys.argv[1:]
 settings = WorkerSettings(ledger_url=url, home=Path(home), host="here", heartbeat_s=0.5)
-slot = module.Slot(open_ledger(url, patience_s=1.0), settings, engine=ENGINE, service=True)
+slot = module.Slot(open_ledger(url, patience_s=1.0), settings, engines=(ENGINE,), service=True)
 slot.render_batch()
 print("rendered", flush=True)
 time.sleep(60)
@@ -164,7 +164,7 @@ def test_what_was_given_to_others_meanwhile_is_refused_and_nothing_is_counted_tw
     monkeypatch.setattr("workers.slot.COMMIT_STEMS", 1)
     number = stage.submit(*[["none"]] * 2)
     slot = stage.slot(heartbeat_s=60.0)
-    leases = slot._ledger.lease_stems(slot._ref, engine=slot._engine_name, warm_key=None, limit=1)  # noqa: SLF001
+    leases = slot._ledger.lease_stems(slot._ref, engine=slot._engine.classes, warm_key=None, limit=1)  # noqa: SLF001
     with away(stage):
         slot._commit_in_groups(slot._render_all(leases))  # noqa: SLF001
     time.sleep(1.1)
@@ -186,14 +186,14 @@ def test_what_was_kept_for_a_ledger_that_is_gone_does_not_get_into_the_one_in_it
     """Both have a stem 1 that slot 2 holds at epoch 1."""
     stage.submit(["none"])
     old = stage.slot(heartbeat_s=60.0)
-    (lease,) = old._ledger.lease_stems(old._ref, engine=old._engine_name, warm_key=None, limit=1)  # noqa: SLF001
+    (lease,) = old._ledger.lease_stems(old._ref, engine=old._engine.classes, warm_key=None, limit=1)  # noqa: SLF001
     folder = tmp_path_factory.mktemp("new")
     url = new_ledger_url("sqlite", folder)
     ledger = open_ledger(url, patience_s=1.0)
     new = Stage(ledger, url, folder)
     number = new.submit(["slow"])
     slot = new.slot(heartbeat_s=60.0)
-    (other,) = ledger.lease_stems(slot._ref, engine=slot._engine_name, warm_key=None, limit=1)  # noqa: SLF001
+    (other,) = ledger.lease_stems(slot._ref, engine=slot._engine.classes, warm_key=None, limit=1)  # noqa: SLF001
     assert (lease.stem_id, lease.epoch, old._ref) == (other.stem_id, other.epoch, slot._ref)  # noqa: SLF001
     made = render_stem(old._engine, lease)  # noqa: SLF001
     assert isinstance(made, Rendered)

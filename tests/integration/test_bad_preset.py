@@ -78,7 +78,7 @@ def test_a_mute_preset_is_held_and_the_others_of_its_soundfont_are_played(ledger
     settings = WorkerSettings(ledger_url=f"sqlite:///{tmp_path / 'ledger.sqlite'}", home=tmp_path / "home", host="here")
     chief = partial(Reconciler, ledger, finish=partial(write_dataset, ledger))
     mute = f"test:000:{MUTE:03d}"
-    with Slot(ledger, settings, engine="fluidsynth") as slot:
+    with Slot(ledger, settings, engines=("fluidsynth",)) as slot:
         _work(slot, chief(attended=True))
         (hold,) = ledger.holds()
         assert (hold.patch, hold.reason.partition(":")[0]) == (mute, "3 of its last 5 stems are bad; the last")

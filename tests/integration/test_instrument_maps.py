@@ -17,6 +17,7 @@ from tests.support.datasets import reseal
 from tests.support.farms import DEMO, farm, farm_json, published
 from tests.support.listening import tones
 from tests.support.midi import Event, name, note, program, song, tempo
+from tests.support.plugins import needs_dawdreamer
 from tests.support.soundfont import sine, write_soundfont
 from workers.midi.notes import read_notes
 from workers.midi.smf import read_midi
@@ -230,7 +231,7 @@ def test_played_midi_that_is_gone_or_changed_is_found(track: Path, tmp_path: Pat
     assert codes(forged) == {Code.NOTES_DIFFER}
 
 
-@pytest.mark.parametrize("own", ["gm-strict", "gm-lax", "gm-factory"])
+@pytest.mark.parametrize("own", ["gm-strict", "gm-lax", "gm-factory", pytest.param("gm-faust", marks=needs_dawdreamer)])
 def test_the_farms_own_maps_make_datasets_that_verify(own: str, tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     source = DEMO / "korobeiniki.mid"
@@ -239,6 +240,8 @@ def test_the_farms_own_maps_make_datasets_that_verify(own: str, tmp_path: Path) 
     assert verify_dataset(tmp_path / "out", processes=1).findings == []
     stems = stems_of(tmp_path / "out" / "Track00001").values()
     assert all(stem.audio and stem.choice and stem.licence for stem in stems)
+    if own == "gm-faust":
+        assert {(stem.engine, stem.licence) for stem in stems} == {("faust", "MIT")}
     if own == "gm-factory":
         assert {(stem.soundfont, stem.licence) for stem in stems} == {("TimGM6mb", "GPL-2.0-only")}
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from farm.planning.instruments import load_map
-from schemas.instruments import MidiRules
 from schemas.patch import AssetRef
+from schemas.rules import MidiRules
 from tests.support.engines import Studio, Tape
 from tests.support.listening import Tone, tones
 from tests.support.midi import control, key_pressure, note, song, tempo

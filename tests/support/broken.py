@@ -25,6 +25,8 @@ from tests.support.engines import Audio
 from workers.engines.base import BlockSink, Engine
 
 ENGINE: Final = "tests.support.broken:Broken"
+#: The same as an engine class of its own.
+TWIN: Final = "tests.support.broken:Twin"
 #: As a patch's program: the fault happens every time.
 ALWAYS: Final = 127
 #: Seconds of every stem.
@@ -42,12 +44,12 @@ SHARED: Final = ("mute_preset", "fatal_font")
 MUTE: Final = 55
 
 
-def patch(fault: str, counts: Path, times: int = ALWAYS) -> Patch:
+def patch(fault: str, counts: Path, times: int = ALWAYS, *, engine: str = ENGINE) -> Patch:
     """Return a patch that has a fault the first `times` times; 0 for never."""
     assert fault in FAULTS
     sha256 = hashlib.sha256((fault if fault in SHARED else f"{fault}{times}").encode()).hexdigest()
     asset = AssetRef(name=fault, sha256=sha256, size_bytes=1, path=str(counts))
-    return Patch(engine=ENGINE, engine_version="1", asset=asset, bank=0, program=times, settings=FluidSettings())
+    return Patch(engine=engine, engine_version="1", asset=asset, bank=0, program=times, settings=FluidSettings())
 
 
 _IN_LOAD: Final = ("segfault_in_load", "hang_in_load", "licence", "fatal_font")
@@ -115,6 +117,12 @@ class Broken(Engine):
         else:
             _end(fault)
         return audio
+
+
+class Twin(Broken):
+    """Another engine class with the same faults."""
+
+    name = TWIN
 
 
 def _misbehave_in_load(fault: str) -> None:

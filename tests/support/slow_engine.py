@@ -14,7 +14,8 @@ from typing import Any
 from unittest import mock
 
 from schemas.patch import Patch
-from workers import local, slot
+from workers import local
+from workers.engines import switch
 from workers.engines.client import EngineProcess
 from workers.engines.fluidsynth import FluidSynthEngine
 
@@ -49,5 +50,5 @@ def start_slot(module: str, ledger_url: str, log: Path) -> subprocess.Popen[byte
 
 
 if __name__ == "__main__":
-    with mock.patch.object(slot, "EngineProcess", SlowProcess):
+    with mock.patch.object(switch, "EngineProcess", SlowProcess):
         sys.exit(local.main())

@@ -12,7 +12,7 @@ from farm.ledger.records import Event
 from schemas.job import RenderJob
 from schemas.patch import Patch
 from schemas.states import EventKind, TaskKind
-from tests.support.broken import ALWAYS, ENGINE, patch
+from tests.support.broken import ALWAYS, ENGINE, TWIN, patch
 from tests.support.ledgers import Worker, plan, reconciler
 from tests.support.midi import name as track_name
 from tests.support.midi import note, song
@@ -52,7 +52,10 @@ class Stage:
         return open_store(str(self.root))
 
     def submit(self, *songs: Sequence[tuple[str, int] | str], **values: Any) -> int:
-        """Bring a submission to where its stems are ready; each song is a list of faults, or of (fault, times)."""
+        """Bring a submission to where its stems are ready; each song is a list of faults, or of (fault, times).
+
+        A fault that begins with `twin:` is one of the other engine class.
+        """
         self._submissions += 1
         number = self.ledger.create_submission(
             plan(**values), source_root="midi", out_dir=str(self.folder / f"out{self._submissions}"),
@@ -76,12 +79,14 @@ class Stage:
         self.ledger.retire_slot(worker.slot)
         return number
 
-    def slot(self, *, service: bool = True, host: str = "here", **settings: Any) -> Slot:
+    def slot(
+        self, *, engines: Sequence[str] = (ENGINE,), service: bool = True, host: str = "here", **settings: Any
+    ) -> Slot:
         """Start a slot; it is closed with the stage."""
         values = {
             "ledger_url": self.url, "home": self.folder / "home", "host": host, "heartbeat_s": 0.3, **CLOCKS, **settings,
         }  # fmt: skip
-        slot = Slot(self.ledger, WorkerSettings(**values), engine=ENGINE, service=service)
+        slot = Slot(self.ledger, WorkerSettings(**values), engines=engines, service=service)
         self._slots.append(slot)
         return slot
 
@@ -104,7 +109,8 @@ class Stage:
 
     def _patch(self, fault: tuple[str, int] | str) -> Patch:
         name, times = (fault, ALWAYS) if isinstance(fault, str) else fault
-        return patch(name, self.counts, times)
+        engine = TWIN if name.startswith("twin:") else ENGINE
+        return patch(name.removeprefix("twin:"), self.counts, times, engine=engine)
 
     def _job(self, played: Patch, name: str) -> RenderJob:
         pitch = 40 + int(hashlib.sha256(name.encode()).hexdigest(), 16) % 48

@@ -24,7 +24,7 @@ from schemas.words import counted
 from workers.annotating.beats import song_time
 from workers.annotating.notes import TIME_DIGITS, stem_notes
 from workers.annotating.quality import song_quality, stem_quality
-from workers.midi.rules import played_midi, sounding_key, sounding_midi
+from workers.midi.playing import Playing
 
 #: FluidSynth starts every event at a multiple of this many frames.
 TIMING_GRID_FRAMES: Final = 64
@@ -101,6 +101,7 @@ def annotate_song(
             is_sum=mix.whole is None,
             whole=mix.whole,
         ),
+        dither=plan.output.dither,
         submixes=mix.submixes,
         mixes=mix.mixes,
         quality=song_quality(annotated),
@@ -160,7 +161,7 @@ def _stem(
         program_name=program_name(part.program, is_drum=part.is_drum),
         track_name=part.track_name,
         preset="" if result is None else result.engine.preset_name,
-        preset_program=None if result is None else result.engine.preset_program,
+        preset_program=_preset_program(stem),
         **_of_the_patch(stem.patch),
         replaces=[Replaced(**{name: getattr(old, name) for name in Replaced.model_fields}) for old in stem.replaced],
         silent=record is None or record.silent,
@@ -176,8 +177,17 @@ def _stem(
     )
 
 
+def _preset_program(stem: RenderedStem) -> int | None:
+    """Return the program of the soundfont's preset that sounded, where one did."""
+    if stem.result is None or (stem.patch is not None and stem.patch.sound is not None):
+        return None
+    return stem.result.engine.preset_program
+
+
 def _of_the_role(record: StemRecord) -> dict[str, Any]:
-    return {"role_gain_db": record.role_gain_db, "pan": record.pan, "balance": record.balance}
+    return {
+        "role_gain_db": record.role_gain_db, "pan": record.pan, "balance": record.balance, "effects": record.effects,
+    }  # fmt: skip
 
 
 def _sounding_regions(record: StemRecord | None, result: StemResult) -> Sequence[tuple[float, float]]:
@@ -189,14 +199,18 @@ def _sounding_regions(record: StemRecord | None, result: StemResult) -> Sequence
 def _of_the_patch(patch: Patch | None) -> dict[str, Any]:
     if patch is None:
         return {"patch": ""}
+    kind = "soundfont" if patch.sound is None else "plugin"
     return {
+        "engine": patch.engine,
+        "engine_version": patch.engine_version,
         "patch": patch.name,
         "group": patch.group,
         "choice": patch.choice,
         "octave_offset": patch.octave_offset,
         "rules": patch.rules,
-        "soundfont": patch.asset.name,
-        "soundfont_sha256": patch.asset.sha256,
+        kind: patch.asset.name,
+        f"{kind}_sha256": patch.asset.sha256,
+        "repeat_db": None if patch.sound is None else patch.sound.repeat_db,
         "licence": patch.asset.licence,
     }
 
@@ -209,24 +223,19 @@ def _class_of(part: Part, plan: DatasetPlan) -> str:
     return own if group is None or group.inst_class is None else group.inst_class
 
 
-def _sounding(stem: RenderedStem) -> bytes:
-    patch = stem.patch
-    return stem.midi if patch is None else sounding_midi(stem.midi, patch.rules, patch.octave_offset)
-
-
 def _sounds_elsewhere(stem: RenderedStem) -> bool:
-    patch = stem.patch
-    return patch is not None and played_midi(stem.midi, patch.rules) != _sounding(stem)
+    playing = Playing.of(stem.patch)
+    return playing.sent(stem.midi) != playing.sounding(stem.midi)
 
 
 def _notes(stem: RenderedStem, duration_s: float, grid_s: float) -> Notes:
-    result, octaves = stem.result, 0 if stem.patch is None else stem.patch.octave_offset
+    result, playing = stem.result, Playing.of(stem.patch)
     silent = () if result is None else result.engine.silent_notes
     return stem_notes(
-        _sounding(stem),
+        playing.sounding(stem.midi),
         duration_s=duration_s,
         grid_s=grid_s,
-        silent_notes=[(onset_s, sounding_key(key, octaves)) for onset_s, key in silent],
+        silent_notes=[(onset_s, key) for onset_s, sent in silent for key in playing.labels_of(sent)],
         sounding=result is not None,
     )
 
@@ -257,5 +266,7 @@ def _provenance(song: SongSpec, plan: DatasetPlan, facts: EngineFacts, source_mi
         soundfont_sha256=facts.soundfont.sha256,
         soundfont_licence=facts.soundfont.licence,
         soundfonts=facts.map_hashes,
+        engines=facts.engines,
+        patches=facts.uses,
         farm_version=importlib.metadata.version(DISTRIBUTION),
     )

@@ -152,6 +152,11 @@ class StemReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def path(self) -> Path:
+        """The stem's file."""
+        return self._path
+
     def close(self) -> None:
         """Let go of the file; it is unmapped once no block of `stretches` is in use any more."""
         self._parts = []

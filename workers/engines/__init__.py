@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: Name -> `module:Class` of every engine of the farm.
 ENGINES: Final[dict[str, str]] = {
     "fluidsynth": "workers.engines.fluidsynth:FluidSynthEngine",
+    "faust": "workers.engines.faust:FaustEngine",
+    "dawdreamer": "workers.engines.dawdreamer:DawDreamerEngine",
 }
 
 

@@ -13,6 +13,7 @@ from schemas.job import RenderJob
 from schemas.patch import Patch
 from schemas.result import EngineReport
 from schemas.states import FailureReason
+from workers.midi.playing import ignored_bends
 from workers.midi.rules import played_midi
 
 
@@ -86,7 +87,10 @@ class Engine(ABC):
             EngineError: the engine failed; `cause` says how.
         """
         self.load(job.patch)
-        return self._render(job, played_midi(midi, job.rules), sink)
+        played = played_midi(midi, job.rules)
+        report = self._render(job, played, sink)
+        bends = ignored_bends(played, job.patch)
+        return report.model_copy(update={"ignored_bends": bends}) if bends else report
 
     @abstractmethod
     def close(self) -> None:

@@ -101,7 +101,7 @@ class FluidSynthEngine(Engine):
     def _load(self, patch: Patch) -> None:
         self.close()
         path = locate(patch.asset)
-        self._font = _Soundfont(self._library, path, patch.settings)
+        self._font = _Soundfont(self._library, path, fluid_settings(patch))
 
     def _render(self, job: RenderJob, midi: bytes, sink: BlockSink) -> EngineReport:
         if job.patch.whole:
@@ -180,6 +180,17 @@ class _Soundfont:
         if rate_hz not in self._setups:
             self._setups[rate_hz] = new_settings(self._library, self.settings, rate_hz)
         return self._setups[rate_hz]
+
+
+def fluid_settings(patch: Patch) -> FluidSettings:
+    """Return the settings of a patch that is for FluidSynth.
+
+    Raises:
+        EngineError: it is for another engine.
+    """
+    if not isinstance(patch.settings, FluidSettings):
+        raise EngineError(f"{patch.name} is no preset of a soundfont", cause=FailureReason.MISSING_ASSET)
+    return patch.settings
 
 
 def new_settings(library: FluidLibrary, settings: FluidSettings, rate_hz: int) -> int:

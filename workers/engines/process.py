@@ -152,7 +152,7 @@ def _cause(error: FarmError) -> FailureReason:
     return next((_CAUSES[kind] for kind in type(error).__mro__ if kind in _CAUSES), FailureReason.ENGINE_FAILED)
 
 
-def _private_channels() -> tuple[BinaryIO, BinaryIO]:
+def private_channels() -> tuple[BinaryIO, BinaryIO]:
     """Take standard input and output for the protocol; native code gets /dev/null and standard error instead."""
     commands, replies = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -162,7 +162,7 @@ def _private_channels() -> tuple[BinaryIO, BinaryIO]:
     return os.fdopen(commands, "rb"), os.fdopen(replies, "wb")
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """See to it that this process ends when its parent does, however that ends and whatever this one is doing."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -186,8 +186,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--library", help="path of the engine's native library")
     parser.add_argument("--parent", type=int, required=True, help="process whose end ends this one")
     options = parser.parse_args(arguments)
-    _die_with_parent(options.parent)
-    commands, replies = _private_channels()
+    die_with_parent(options.parent)
+    commands, replies = private_channels()
     host = _Host(options.engine, options.library, replies)
     for line in commands:
         host.answer(line)

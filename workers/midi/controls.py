@@ -26,9 +26,11 @@ _EXPRESSION: Final = 11
 _DATA_ENTRY_LSB: Final = 38
 _NRPN_LSB, _NRPN_MSB, _RPN_LSB, _RPN_MSB = 98, 99, 100, 101
 _RESET_CONTROLLERS: Final = 121
-_TUNING_CONTROLS: Final = (
-    _DATA_ENTRY, _DATA_ENTRY_LSB, _NRPN_LSB, _NRPN_MSB, _RPN_LSB, _RPN_MSB, _RESET_CONTROLLERS,
+#: Data entry and the choice of a registered parameter: bend range and tuning of a channel.
+TUNING_CONTROLS: Final = (
+    _DATA_ENTRY, _DATA_ENTRY_LSB, _NRPN_LSB, _NRPN_MSB, _RPN_LSB, _RPN_MSB,
 )  # fmt: skip
+_TUNING_CONTROLS: Final = (*TUNING_CONTROLS, _RESET_CONTROLLERS)
 _RPN_NULL: Final = 127
 _RPN_BEND_RANGE, _RPN_FINE_TUNING, _RPN_COARSE_TUNING = 0, 1, 2
 
@@ -51,6 +53,23 @@ def bent_spans(events: Events) -> Spans:
     kind = kinds(events)
     tuning = (kind == CONTROL) & np.isin(events["d1"], _TUNING_CONTROLS)
     return _spans(_bends(events[tuning | (kind == BEND)]))
+
+
+def bend_steps(events: Events, bend_range: float) -> list[tuple[int, float]]:
+    """Return by how many semitones wheel and channel tuning of a stem take its pitch off its keys: (tick, from there on).
+
+    Args:
+        events: the stem's messages in play order.
+        bend_range: semitones of a full bend until RPN 0 says otherwise.
+    """
+    kind = kinds(events)
+    tuning = (kind == CONTROL) & np.isin(events["d1"], _TUNING_CONTROLS)
+    pitch = _Pitch(bend_range)
+    steps = []
+    for tick, _, status, d1, d2 in events[tuning | (kind == BEND)].tolist():
+        pitch.take(status, d1, d2)
+        steps.append((tick, pitch.semitones))
+    return steps
 
 
 def _spans(states: Iterable[tuple[int, bool]]) -> Spans:
@@ -85,19 +104,16 @@ def _silences(events: Events) -> Iterator[tuple[int, bool]]:
 def _bends(events: Events) -> Iterator[tuple[int, bool]]:
     pitch = _Pitch()
     for tick, _, status, d1, d2 in events.tolist():
-        if status & 0xF0 == BEND:
-            pitch.bend = (d2 << 7 | d1) - _BEND_CENTRE
-        else:
-            pitch.control(d1, d2)
+        pitch.take(status, d1, d2)
         yield tick, pitch.is_off
 
 
 class _Pitch:
     """Wheel, bend range and tuning of a channel, and the parameter that a data entry would set."""
 
-    def __init__(self) -> None:
+    def __init__(self, bend_range: float = _START_BEND_RANGE) -> None:
         self.bend = 0
-        self._range = _START_BEND_RANGE
+        self._range = bend_range
         self._fine = self._coarse = 0
         self._parameter = [_RPN_NULL, _RPN_NULL]  # RPN: most, then least significant byte
         self._is_nrpn = False
@@ -107,6 +123,18 @@ class _Pitch:
     def is_off(self) -> bool:
         """Whether a key sounds at another pitch than its own."""
         return (self.bend != 0 and self._range > 0) or self._fine != 0 or self._coarse != 0
+
+    @property
+    def semitones(self) -> float:
+        """How far off its key a note sounds."""
+        return (self.bend * self._range + self._fine) / _BEND_CENTRE + self._coarse
+
+    def take(self, status: int, d1: int, d2: int) -> None:
+        """Take a message of the wheel or one of `_TUNING_CONTROLS`."""
+        if status & 0xF0 == BEND:
+            self.bend = (d2 << 7 | d1) - _BEND_CENTRE
+        else:
+            self.control(d1, d2)
 
     def control(self, number: int, value: int) -> None:
         """Take one of `_TUNING_CONTROLS`."""

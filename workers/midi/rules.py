@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from schemas.instruments import MidiRules
+from schemas.rules import MidiRules
 from workers.midi.model import KEY_PRESSURE, NOTE_OFF, NOTE_ON, Bytes, Events, Ints, MidiFile, kinds
 from workers.midi.parts import event_places, find_enders
 from workers.midi.smf import read_midi, write_midi

@@ -8,7 +8,8 @@ the common gain. The second applies the gains, rounds every stem to the publishe
 of a float32 sample and a float32 gain is exact in float64), encodes it, and adds the integers: the published stems sum
 to the published mix exactly. Float files hold float32 stems, and the float32 nearest to the sum of these.
 
-Where a stem is silent it is neither read nor added nor encoded.
+Where a stem is silent it is neither read nor added nor encoded. With dither noise is added to what sounds of a stem before
+it is rounded; the integers are summed all the same.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from workers.mixing.deciding import Gains, certain_peak, decide_gains, with_room
 from workers.mixing.gains import decibels, linear
 from workers.mixing.others import OtherOrder, decide_others, in_places, other_files, other_records
 from workers.mixing.pan import Sides
-from workers.mixing.stems import StemInput, loudness_in_place, loudness_in_song, published_peak
+from workers.mixing.stems import StemInput, loudness_in_place, loudness_in_song, peaks_of
 from workers.mixing.submix import Partition, groups_of, submix_records
 from workers.mixing.write import write_files
 
@@ -53,6 +54,7 @@ def mix_song(
     submixes: Sequence[Partition] = (),
     stands: Mapping[str, Stand] | None = None,
     others: Sequence[OtherOrder] = (),
+    key: tuple[int, str] = (0, ""),
 ) -> MixResult:
     """Write the published stems and the mix of a song into `folder`.
 
@@ -68,6 +70,7 @@ def mix_song(
         submixes: recipes, each with the stems of its groups; every group is the exact sum of its stems.
         stands: gain and pan of stems by name, on top of the loudness match; the others stay as they are.
         others: other mixes of the same stems, each published beside the song's own.
+        key: seed of the plan and hash of the song, from which dither is drawn.
 
     Raises:
         StoreError: a stem is of another form, or holds samples that are no numbers.
@@ -86,26 +89,28 @@ def mix_song(
     groups = groups_of(submixes, [stem.name for stem in stems], output.format)
     gains = with_room_for(groups, gains, stems, output, frames)
     factors = [stem.factor(gain_db) for stem, gain_db in zip(stems, gains.total_db, strict=True)]
-    files, mix, sums, mixes = write_files(
+    files, mix, sums, mixes, stem_peaks = write_files(
         stems,
         factors,
         output,
         folder,
         paths=paths,
         frames=frames,
-        true_peak_floor=certain_peak(gains.mix_peak, output.bits, len(stems)) if plan.peak == "true" else None,
+        true_peak_floor=certain_peak(gains.mix_peak, output, len(stems)) if plan.peak == "true" else None,
         threads=threads,
         whole=None if whole is None else (whole, linear(gains.whole_db or 0.0)),
         groups=groups,
         others=other_files(beside, output),
+        key=key,
     )
+    peaks = peaks_of(stems, gains.total_db, output, stem_peaks)
     return MixResult(
         frames=frames,
         rate_hz=output.rate_hz,
         channels=output.channels,
         stems=[
-            _record(stem, loudness_lufs, gain_db, output, paths, frames)
-            for stem, loudness_lufs, gain_db in zip(stems, loudness, gains.total_db, strict=True)
+            _record(stem, loudness_lufs, gain_db, peak, output, paths, frames)
+            for stem, loudness_lufs, gain_db, peak in zip(stems, loudness, gains.total_db, peaks, strict=True)
         ],
         common_gain_db=gains.common_db,
         peak_dbfs=decibels(mix.peak),
@@ -146,10 +151,16 @@ def _check(stems: Sequence[StemInput], output: OutputPlan) -> None:
 
 
 def _record(
-    stem: StemInput, loudness_lufs: float | None, gain_db: float, output: OutputPlan, paths: TrackPaths, frames: int
+    stem: StemInput,
+    loudness_lufs: float | None,
+    gain_db: float,
+    peak: float,
+    output: OutputPlan,
+    paths: TrackPaths,
+    frames: int,
 ) -> StemRecord:
     place, sides = stem.place, stem.place.sides
-    regions = None
+    regions = stem.measured.active_regions if stem.effects else None
     if sides is not None:  # what sounds on the side that it was moved away from, may be heard no more
         hop_peaks = np.max(sides.hop_peaks * np.array(place.balance, np.float32)[:, None], axis=0)
         regions = active_regions(hop_peaks, frames=stem.reader.frames, rate_hz=output.rate_hz)
@@ -160,9 +171,10 @@ def _record(
         gain_db=gain_db,
         loudness_lufs=loudness_lufs,
         published_loudness_lufs=loudness_in_place(stem, frames, gain_db),
-        peak_dbfs=decibels(published_peak(stem, gain_db, output.bits)),
+        peak_dbfs=decibels(peak),
         role_gain_db=place.gain_db,
         pan=place.pan,
         balance=None if sides is None else place.balance,
+        effects=list(stem.effects),
         active_regions=regions,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 from schemas.dataset import FileRecord, TrackPaths
 from schemas.plan import OutputPlan
+from workers.audio.dither import Dither
 from workers.audio.files import AudioWriter, disk_errors, open_writer
 from workers.audio.meter import LoudnessMeter
 from workers.audio.stemfile import StemReader
 from workers.audio.truepeak import TruePeakMeter
+from workers.mixing.dithered import DitheredLane
 from workers.mixing.pan import Factor, multiply_sides
 from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor
 
@@ -51,13 +54,21 @@ class OtherFiles(NamedTuple):
     true_peak_floor: float | None
 
 
+class OtherFigures(NamedTuple):
+    """What was measured of another mix while it was written."""
+
+    mix: MixFigures
+    stem_peaks: list[float]  #: of every stem as it is in this mix; empty without dither
+
+
 class Written(NamedTuple):
     """What was written and measured."""
 
     files: list[FileRecord]
     mix: MixFigures
     groups: list[MixFigures]
-    others: list[MixFigures]
+    others: list[OtherFigures]
+    stem_peaks: list[float]  #: of every stem as it is published; empty without dither, where they are known before
 
 
 def write_files(
@@ -73,6 +84,7 @@ def write_files(
     whole: tuple[StemInput, np.float32] | None = None,
     groups: Sequence[Group] = (),
     others: Sequence[OtherFiles] = (),
+    key: tuple[int, str] = (0, ""),
 ) -> Written:
     """Write every stem, the mix, the groups and the other mixes; return their records, and what was measured.
 
@@ -80,23 +92,23 @@ def write_files(
     `gains` are linear; `true_peak_floor` is a level that the mix is known to reach, which saves work; None leaves the
     true peak unmeasured. `whole` is a render of the whole song and its gain: it becomes the mix, and not the stems' sum.
     Other mixes are the exact sum of the stems as they have them, whether these are published or not.
+    Dither is drawn for each stem from `key` (seed, song) and its name, and is the same in all mixes.
     """
     relative = [*(paths.stem_audio(stem.name, output.format) for stem in stems), paths.mix_audio(output.format)]
     relative += [group.path for group in groups]
     with ExitStack() as stack:
         writers = [stack.enter_context(_open(folder / path, output, frames)) for path in relative]
-        lanes = [
-            _lane(stem.reader, gain, writer, output.bits)
-            for stem, gain, writer in zip(stems, gains, writers, strict=False)
-        ]
+        lane = partial(_lane, output=output, key=key)
+        lanes = [lane(stem, gain, writer) for stem, gain, writer in zip(stems, gains, writers, strict=False)]
         mix = _MixLane(writers[len(stems)], output, true_peak_floor=true_peak_floor)
         sums = [_MixLane(writer, output, true_peak_floor=None) for writer in writers[len(stems) + 1 :]]
-        beside = [_OtherMix(stems, other, output, partial(_opened, stack, folder, output, frames)) for other in others]
-        other = None if whole is None else _WholeLane(whole[0].reader, whole[1], output)
+        opened = partial(_opened, stack, folder, output, frames)
+        beside = [_OtherMix(stems, other, output, opened, lane) for other in others]
+        other = None if whole is None else _WholeLane(lane(whole[0], whole[1], None), output)
         each = stack.enter_context(ThreadPoolExecutor(threads)).map if threads > 1 else map
         for start in range(0, frames, SLAB_FRAMES):
             length = min(SLAB_FRAMES, frames - start)
-            published = list(each(partial(_StemLane.publish, start=start, length=length), lanes))
+            published = list(each(methodcaller("publish", start=start, length=length), lanes))
             sounding = [run for runs in published for run in runs]
             mix.add(length, sounding if other is None else other.instead_of(sounding, start=start, length=length))
             for group, total in zip(groups, sums, strict=True):
@@ -114,7 +126,13 @@ def write_files(
     figures = mix.figures()
     if other is not None:
         figures = figures._replace(difference_db=other.difference_db)
-    return Written(records, figures, [total.figures() for total in sums], [another.mix.figures() for another in beside])
+    return Written(
+        records,
+        figures,
+        [total.figures() for total in sums],
+        [another.figures() for another in beside],
+        _measured_peaks(lanes),
+    )
 
 
 def _open(path: Path, output: OutputPlan, frames: int) -> AudioWriter:
@@ -196,45 +214,65 @@ class _PannedLane(_StemLane):
         np.copyto(published, wide, casting="unsafe")
 
 
-def _lane(reader: StemReader, factor: Factor, writer: AudioWriter | None, bits: int) -> _StemLane:
+_Lane = _StemLane | DitheredLane
+
+
+def _lane(
+    stem: StemInput, factor: Factor, writer: AudioWriter | None, *, output: OutputPlan, key: tuple[int, str]
+) -> _Lane:
+    if output.dither:
+        return DitheredLane(stem.reader, factor, writer, output.bits, Dither(*key, stem.name))
     if isinstance(factor, np.ndarray):
-        return _PannedLane(reader, factor, writer, bits)
-    return _StemLane(reader, factor, writer, bits)
+        return _PannedLane(stem.reader, factor, writer, output.bits)
+    return _StemLane(stem.reader, factor, writer, output.bits)
+
+
+def _measured_peaks(lanes: Iterable[_Lane]) -> list[float]:
+    return [lane.peak for lane in lanes if isinstance(lane, DitheredLane)]
 
 
 class _OtherMix:
     """Another mix on its way: its own stems, written where they are wanted, and their sum."""
 
     def __init__(
-        self, stems: Sequence[StemInput], files: OtherFiles, output: OutputPlan, opened: Callable[[str], AudioWriter]
+        self,
+        stems: Sequence[StemInput],
+        files: OtherFiles,
+        output: OutputPlan,
+        opened: Callable[[str], AudioWriter],
+        lane: Callable[..., _Lane],
     ) -> None:
         self.paths = [*(path for path in files.stem_paths if path is not None), files.path]
         self.writers = [opened(path) for path in self.paths]
         by_path = dict(zip(self.paths, self.writers, strict=True))
         self._lanes = [
-            _lane(stem.reader, factor, None if path is None else by_path[path], output.bits)
+            lane(stem, factor, None if path is None else by_path[path])
             for stem, factor, path in zip(stems, files.factors, files.stem_paths, strict=True)
         ]
         self.mix = _MixLane(by_path[files.path], output, true_peak_floor=files.true_peak_floor)
 
     def add(self, each: Callable[..., Iterable[Sounding]], *, start: int, length: int) -> None:
         """Write frames [start, start + length)."""
-        published = each(partial(_StemLane.publish, start=start, length=length), self._lanes)
+        published = each(methodcaller("publish", start=start, length=length), self._lanes)
         self.mix.add(length, [run for runs in published for run in runs])
 
+    def figures(self) -> OtherFigures:
+        """Return what was measured."""
+        return OtherFigures(self.mix.figures(), _measured_peaks(self._lanes))
 
-class _WholeLane(_StemLane):
+
+class _WholeLane:
     """A render of the whole song on its way into the mix, in place of the stems, and how far their sum is from it."""
 
-    def __init__(self, reader: StemReader, gain: np.float32, output: OutputPlan) -> None:
-        super().__init__(reader, gain, None, output.bits)
-        shape = (SLAB_FRAMES, reader.channels)
+    def __init__(self, lane: _Lane, output: OutputPlan) -> None:
+        self._lane = lane
+        shape = (SLAB_FRAMES, output.channels)
         self._mix, self._difference = np.empty(shape), np.empty(shape)
         self._power = self._missed = 0.0
 
     def instead_of(self, stems: Sounding, *, start: int, length: int) -> Sounding:
         """Return what sounds of the whole song in [start, start + length); `stems` is what sounds of the stems there."""
-        runs = self.publish(start, length)
+        runs = self._lane.publish(start, length)
         mix, difference = self._mix[:length], self._difference[:length]
         mix[:] = 0.0
         for offset, samples in runs:

@@ -57,7 +57,7 @@ def _expected(song: SongSpec, plan: DatasetPlan, engine: EngineFacts) -> dict[st
     return {
         "song_sha256": song.song_hash, "source": song.source, "seed": plan.seed, "plan_sha256": plan.plan_hash,
         "engine": engine.engine, "engine_version": engine.version, "soundfont_sha256": engine.soundfont.sha256,
-        "soundfonts": engine.map_hashes,
+        "soundfonts": engine.map_hashes, "patches": {name: use.model_dump() for name, use in engine.uses.items()},
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from schemas.states import FailureReason
 from schemas.submix import SubmixRecipe
 from workers.annotating.song import kind_of, mixing_values_of
 from workers.config import WorkerSettings
+from workers.effects.stems import through_effects
 from workers.mixing.mix import StemInput, mix_song
 from workers.mixing.others import orders_of, stands_of
 from workers.mixing.submix import Partition
@@ -36,8 +37,11 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
         return
     kinds = {stem.part.name: kind_of(stem.part, stem.job.patch, work.plan) for stem in work.stems}
     with staged(work, task) as folder, ExitStack() as stack:
+        inputs = [_input(store, stem, stack) for stem in work.stems]
+        if work.plan.mix.every_effect:
+            inputs = through_effects(inputs, work.plan, kinds, work.song.song_hash, stack, near=folder)
         result = mix_song(
-            [_input(store, stem, stack) for stem in work.stems],
+            inputs,
             work.plan.mix,
             work.plan.output,
             folder,
@@ -47,6 +51,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
             submixes=[_partition(recipe, work) for recipe in work.plan.output.submixes],
             stands=stands_of(work.plan.mix.roles, kinds, seed=work.plan.seed, song_hash=work.song.song_hash),
             others=orders_of(work.plan, kinds, work.song.song_hash),
+            key=(work.plan.seed, work.song.song_hash),
         )
     ledger.complete_mix(task, result)
 

@@ -8,7 +8,7 @@ from schemas.dataset import ANNOTATION
 from schemas.errors import LedgerError
 from workers.annotating.jams import jams_text
 from workers.config import WorkerSettings
-from workers.midi.rules import played_midi, sounding_midi
+from workers.midi.playing import Playing
 from workers.publishing.layouts.base import TrackContents
 from workers.publishing.publish import publish_song
 from workers.store import Kind, Store, open_store
@@ -50,9 +50,9 @@ def stem_files(work: SongWork, store: Store) -> tuple[dict[str, bytes], dict[str
     sounding, played = {}, {}
     for part in work.parts:
         midi, patch = store.get_midi(part.midi_sha256), work.patch_of(part)
-        rules, octaves = (None, 0) if patch is None else (patch.rules, patch.octave_offset)
-        sounding[part.name] = sounding_midi(midi, rules, octaves)
-        sent = played_midi(midi, rules)
+        playing = Playing.of(patch)
+        sounding[part.name] = playing.sounding(midi)
+        sent = playing.sent(midi)
         if sent != sounding[part.name]:
             played[part.name] = sent
     return sounding, played

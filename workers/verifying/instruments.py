@@ -12,7 +12,7 @@ from schemas.dataset import ANNOTATION, SLAKH_PATHS
 from schemas.errors import MidiError
 from schemas.gm import DRUM_PROGRAM
 from schemas.instruments import InstrumentPlan
-from workers.midi.rules import played_midi, sounding_midi
+from workers.midi.playing import Playing
 from workers.midi.split import split_song
 from workers.verifying.report import Code
 from workers.verifying.track import TrackCheck
@@ -27,7 +27,7 @@ def check_instruments(track: TrackCheck, song: SongAnnotation) -> None:
     if instruments.loaded is None:
         return
     for stem in song.stems:
-        for message in _broken_promises(instruments, stem):
+        for message in [*_broken_promises(instruments, stem), *_other_patch(track, song, stem)]:
             track.add(ANNOTATION, Code.PATCH_DIFFERS, f"{stem.name}: {message}")
     _check_midi(track, song)
 
@@ -52,6 +52,22 @@ def _broken_promises(instruments: InstrumentPlan, stem: StemAnnotation) -> list[
     return [] if said == promised else [f"octaves and rules are {said}, and the map says {promised}"]
 
 
+def _other_patch(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation) -> list[str]:
+    """Compare a stem that a patch file played with the map, and with what the song's provenance says of that file."""
+    choice = track.choice_of(stem)
+    file = None if choice is None else choice.file
+    if file is None:
+        return []
+    if stem.patch != file.name:
+        return [f"it was played by {stem.patch!r}, and the map says {file.name}"]
+    use = song.provenance.patches.get(file.name)
+    said = (stem.engine, stem.engine_version, stem.plugin, stem.plugin_sha256)
+    promised = None if use is None else (use.engine, use.engine_version, use.plugin, use.sha256)
+    if said == promised and stem.engine == file.engine and file.sha256 in (None, stem.plugin_sha256):
+        return []
+    return [f"engine and plug-in are {said}; the provenance says {promised}, the map {(file.engine, file.sha256)}"]
+
+
 def _check_midi(track: TrackCheck, song: SongAnnotation) -> None:
     """Make the MIDI files of the stems again from the song, and compare."""
     if not track.has(SLAKH_PATHS.source_midi):
@@ -65,9 +81,10 @@ def _check_midi(track: TrackCheck, song: SongAnnotation) -> None:
         if stem.name not in parts:
             track.add(stem.midi, Code.NOTES_DIFFER, f"the song has no part {stem.name}")
             continue
-        sounding = sounding_midi(parts[stem.name], stem.rules, stem.octave_offset)
+        playing = Playing.by(stem.rules, stem.octave_offset, track.sound_of(stem))
+        sounding = playing.sounding(parts[stem.name])
         _compare(track, stem.midi, sounding, "what sounds")
-        played = played_midi(parts[stem.name], stem.rules)
+        played = playing.sent(parts[stem.name])
         if (stem.midi_played is not None) != (played != sounding):
             what = "missing" if stem.midi_played is None else "there, and nothing else than what sounds was played"
             track.add(ANNOTATION, Code.NOTES_DIFFER, f"the MIDI of what {stem.name} was played from is {what}")

@@ -92,6 +92,9 @@ def check_onsets(
     faders = [_fader(midi, tempo, _VOLUME, _VOLUME_AT_START), _fader(midi, tempo, _EXPRESSION, 127)]
     silence = sound.envelope <= (0.0 if sound.step else _FLOAT_ZERO)
     late_s = _lateness(_levels_db(notes, faders) + 20.0 * np.log10(sound.peak / (sound.step or _FLOAT_ZERO)))
+    if (sound_of := track.sound_of(stem)) is not None:
+        late_s += sound_of.onset_s
+        early_s += GRID_FRAMES / rate_hz  # such instruments are played off the grid
     file = str(stem.audio)
     step_s = GRID_FRAMES / rate_hz
     unmarked = _sounds_without_note(sound, silence, notes, late_s, faders, step_s=step_s, early_s=early_s)
@@ -120,7 +123,7 @@ def _sounds_without_note(
     begins = np.array([_loud_begin(sound, end, step_s) for end in _ends_of_silence(silence, step_s)], np.float64)
     begins = begins[begins >= 0.0] * step_s
     heard = np.isfinite(notes.audible_s)
-    latest = max(late for _, late in _LATE)
+    latest = max(float(np.nanmax(late_s, initial=0.0)), *(late for _, late in _LATE))
     causes = np.concatenate([notes.audible_s[heard], *(fader.seconds for fader in faders)])
     reach = np.concatenate(
         [np.where(np.isnan(late_s), latest, late_s)[heard], np.full(len(causes) - heard.sum(), latest)]
@@ -174,7 +177,7 @@ def _loud_begin(sound: FileSound, end: int, step_s: float) -> int:
     loud = np.flatnonzero(near > sound.peak * 10.0 ** (_LOUD_DB / 20.0))
     if not len(loud):
         return -1
-    faint = np.flatnonzero(near[: loud[0]] <= max(1.5 * sound.step, sound.peak * 10.0 ** (_FAINT_DB / 20.0)))
+    faint = np.flatnonzero(near[: loud[0]] <= max(sound.step + sound.rounding, sound.peak * 10.0 ** (_FAINT_DB / 20.0)))
     return end + (int(faint[-1]) + 1 if len(faint) else 0)
 
 

@@ -44,6 +44,9 @@ def check_pitch(track: TrackCheck, stem: StemAnnotation, rate_hz: int) -> None:
     programs = {stem.program, stem.program if stem.preset_program is None else stem.preset_program}
     if stem.is_drum or programs & UNPITCHED or stem.silent or stem.audio is None:
         return
+    sound = track.sound_of(stem)
+    if sound is not None and (sound.drums or sound.noisy):
+        return
     try:
         score, windows = pitch_scores(track.folder / stem.audio, stem, rate_hz)
     except DatasetError:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from farm.planning.slakh.jsonfile import bad, read_object
 from schemas.errors import PlanError
-from schemas.instruments import MidiRules
+from schemas.rules import MidiRules
 
 ROLE: Final = "the MIDI rules"
 #: Where Slakh looks for them, in the folder in which it is started.

@@ -6,10 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.errors import PlanError
-from schemas.instruments import InstrumentGroup, InstrumentMap, InstrumentPlan, MidiRules, PatchChoice
+from schemas.instruments import InstrumentGroup, InstrumentMap, InstrumentPlan, PatchChoice
 from schemas.job import RenderJob
 from schemas.patch import AssetRef, Patch
 from schemas.plan import DatasetPlan
+from schemas.rules import MidiRules
 
 BASS = MidiRules(fold=(35, 79), shift=12)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.job import RenderJob
-from schemas.patch import AssetRef, Patch
+from schemas.patch import AssetRef, FaustSettings, Patch
 from schemas.result import EngineReport, StemMeasurement
 from schemas.states import FailureReason as F
 from schemas.states import VerdictStatus as V
@@ -126,3 +126,32 @@ def test_audio_that_another_part_has_too_is_pointed_out_unless_both_are_silent()
     assert judge(report(), measured(), job(), other_hashes={"b" * 64}, data_hash="a" * 64).status is V.PASS
     silent = judge(report(muted_notes=4), measured(**SILENT), job(), other_hashes={"a" * 64}, data_hash="a" * 64)
     assert silent.findings == [F.SILENT_BY_MIDI]
+
+
+def played_by(**settings: Any) -> RenderJob:
+    """Return a job for an instrument that is no preset of a soundfont."""
+    sound = FaustSettings(source="a.dsp", **settings)
+    patch = job().patch.model_copy(update={"engine": "faust", "settings": sound, "title": "mine"})
+    return job().model_copy(update={"patch": patch})
+
+
+def test_an_attack_that_the_patch_file_calls_slow_is_no_lag() -> None:
+    late = measured(first_sound_s=2.2)
+    assert judge(report(), late, played_by()).findings == [F.ONSET_LAG]
+    assert judge(report(), late, played_by(onset_s=1.0)).findings == []
+    assert judge(report(), measured(first_sound_s=2.6), played_by(onset_s=1.0)).findings == [F.ONSET_LAG]
+    early = judge(report(), measured(first_sound_s=0.5), played_by(onset_s=1.0))
+    assert (early.status, early.findings) == (V.RETRY, [F.ONSET_LAG]), "sound before its note is of no patch"
+
+
+def test_noise_is_right_where_the_patch_file_says_so_or_for_a_kit_and_whatever_the_program() -> None:
+    noise = measured(flatness=0.56)
+    assert judge(report(), noise, played_by()).findings == [F.NOISE]
+    assert judge(report(), noise, played_by(noisy=True)).findings == []
+    assert judge(report(), noise, played_by(drums=True)).findings == []
+
+
+def test_bends_that_were_not_played_are_a_warning_that_names_the_patch() -> None:
+    verdict = judge(report(ignored_bends=2), measured(), played_by(plays=()))
+    assert (verdict.status, verdict.findings) == (V.WARN, [F.BENDS_IGNORED])
+    assert verdict.detail == "2 of 4 notes are bent, and mine plays no bends"

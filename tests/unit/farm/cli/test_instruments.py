@@ -20,7 +20,11 @@ groups:
 def test_without_a_name_the_farms_maps_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(["instruments", "--json"]) == 0
     listed = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
-    assert set(listed) == {"gm-strict", "gm-lax", "gm-factory"}
+    assert set(listed) == {"gm-strict", "gm-lax", "gm-factory", "gm-faust", "mixed"}
+    assert (listed["gm-faust"]["engines"], listed["gm-faust"]["soundfonts"]) == (["faust"], [])
+    assert (listed["mixed"]["engines"], listed["mixed"]["soundfonts"]) == (
+        ["dawdreamer", "faust", "fluidsynth"], ["the plan's"],
+    )  # fmt: skip
     assert all((record["programs"], record["unmapped"]) == (129, []) for record in listed.values())
     assert (listed["gm-factory"]["soundfonts"], listed["gm-factory"]["licences"]) == (["TimGM6mb"], ["GPL-2.0-only"])
     assert run_app(["instruments"]) == 0

@@ -9,9 +9,9 @@ import pytest
 
 from farm.planning.draw import draw_stems, expected_s
 from schemas.errors import LedgerError
-from schemas.instruments import MidiRules
-from schemas.patch import DRUM_BANK, AssetRef, Patch
+from schemas.patch import DRUM_BANK, AssetRef, FluidSettings, Patch
 from schemas.plan import DatasetPlan
+from schemas.rules import MidiRules
 from schemas.song import Part, SplitResult
 from tests.support.ledgers import engine_facts, plan, sha, split_result
 
@@ -24,7 +24,11 @@ def test_every_part_gets_the_plans_engine_at_its_own_program() -> None:
     for stem in stems:
         job = stem.job
         assert (job.midi_sha256, job.rate_hz, job.channels, job.tail_max_s) == (stem.part.midi_sha256, 48000, 1, 5)
-        assert (job.patch.bank, job.patch.program, job.patch.settings.gain) == (0, stem.part.program, 0.7)
+        assert (job.patch.bank, job.patch.program, job.patch.settings) == (
+            0,
+            stem.part.program,
+            FluidSettings(gain=0.7),
+        )
         assert (job.patch.engine_version, job.patch.asset) == ("2.5.7", engine_facts().soundfont)
 
 

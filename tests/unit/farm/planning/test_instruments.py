@@ -115,8 +115,10 @@ def own() -> dict[str, InstrumentMap]:
     return {name: load_map(name) for name in map_names()}
 
 
-def test_the_farm_has_its_strict_lax_and_factory_maps(own: dict[str, InstrumentMap]) -> None:
-    assert list(own) == ["gm-factory", "gm-lax", "gm-strict"]
+def test_the_farm_has_maps_of_soundfonts_of_its_own_synthesisers_and_of_several_engines(
+    own: dict[str, InstrumentMap],
+) -> None:
+    assert list(own) == ["gm-factory", "gm-faust", "gm-lax", "gm-strict", "mixed"]
     assert [made.name for made in own.values()] == list(own)
     assert len(own["gm-strict"].groups) > len(own["gm-lax"].groups) > len(own["gm-factory"].groups)
 
@@ -135,10 +137,26 @@ def test_every_patch_is_of_the_class_of_the_programs_that_it_plays(own: dict[str
     for made in own.values():
         for group in made.groups:
             classes = {class_of(program) for program in group.programs}
-            assert len(classes) == 1, group.name
             drums = classes == {"Drums"}
             played = [patch.program for patch in group.patches if patch.program is not None]
             assert drums or {class_of(program) for program in played} <= classes, group.name
+            assert len(classes) == 1 or not played, group.name
+
+
+def test_every_patch_file_plays_programs_that_it_is_meant_for(own: dict[str, InstrumentMap]) -> None:
+    for name in ("gm-faust", "mixed"):
+        for group in own[name].groups:
+            for file in (patch.file for patch in group.patches):
+                assert file is None or set(group.programs) & set(file.programs), f"{name}: {group.name}"
+    assert {file.engine for file in own["gm-faust"].patch_files.values()} == {"faust"}
+    assert all(patch.file for group in own["gm-faust"].groups for patch in group.patches)
+
+
+def test_groups_of_the_mixed_map_have_patches_of_several_engines(own: dict[str, InstrumentMap]) -> None:
+    for group in own["mixed"].groups:
+        engines = {"fluidsynth" if patch.file is None else patch.file.engine for patch in group.patches}
+        assert {"fluidsynth", "faust"} <= engines, group.name
+    assert {file.engine for file in own["mixed"].patch_files.values()} == {"faust", "dawdreamer"}
 
 
 def test_nothing_plays_what_is_another_instrument_in_all_but_its_class(own: dict[str, InstrumentMap]) -> None:
@@ -157,7 +175,8 @@ def test_nothing_plays_what_is_another_instrument_in_all_but_its_class(own: dict
 def test_every_group_has_a_patch_for_whatever_keys_a_part_has(own: dict[str, InstrumentMap]) -> None:
     for made in own.values():
         for group in made.groups:
-            assert any(patch.key_range is None for patch in group.patches), f"{made.name}: {group.name}"
+            fits = [any(patch.fits([key], group.rules_of(patch)) for patch in group.patches) for key in range(128)]
+            assert all(fits), f"{made.name}: {group.name}"
 
 
 def test_licences_are_recorded_wherever_a_map_names_a_soundfont(own: dict[str, InstrumentMap]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.instruments import MidiRules
+from schemas.rules import MidiRules
 from tests.support.midi import (
     control,
     key_pressure,

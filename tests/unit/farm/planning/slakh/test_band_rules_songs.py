@@ -13,7 +13,7 @@ from farm.planning.slakh.classes import ClassTable, read_classes
 from farm.planning.slakh.rules import class_rules, read_rules
 from farm.planning.slakh.songs import read_songs
 from schemas.errors import PlanError
-from schemas.instruments import MidiRules
+from schemas.rules import MidiRules
 from tests.support.slakh import RULES, class_table
 
 

@@ -1,0 +1,14 @@
+#pragma once
+
+#define DISTRHO_PLUGIN_BRAND "Stemfarm"
+#define DISTRHO_PLUGIN_NAME "TinySine"
+#define DISTRHO_PLUGIN_URI "urn:stemfarm:tests:tinysine"
+#define DISTRHO_PLUGIN_CLAP_ID "stemfarm.tests.tinysine"
+
+#define DISTRHO_PLUGIN_HAS_UI 0
+#define DISTRHO_PLUGIN_IS_RT_SAFE 1
+#define DISTRHO_PLUGIN_IS_SYNTH 1
+#define DISTRHO_PLUGIN_NUM_INPUTS 0
+#define DISTRHO_PLUGIN_NUM_OUTPUTS 2
+#define DISTRHO_PLUGIN_WANT_LATENCY 1
+#define DISTRHO_PLUGIN_WANT_MIDI_INPUT 1
