@@ -251,6 +251,8 @@ class SongAnnotation(FarmModel):
     downbeats_s: list[float]
     stems: list[StemAnnotation]
     mix: MixAnnotation
+    #: When samples were last rounded, it was with triangular dither; the key is only there where it is true.
+    dither: bool = False
     submixes: list[Submix] = []  #: sums of some of the stems, after recipes
     mixes: list[OtherMix] = []  #: other mixes of the same raw stems; the key is only there where there are any
     quality: SongQuality | None = None  #: None in datasets of an older farm
@@ -265,6 +267,8 @@ class SongAnnotation(FarmModel):
         values: dict[str, Any] = handler(self)
         if not self.mixes:
             del values["mixes"]
+        if not self.dither:
+            del values["dither"]
         if self.quality is None:
             del values["quality"]
         if self.score is None:

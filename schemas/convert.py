@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.base import FarmModel
 from schemas.submix import SubmixRecipe
@@ -30,6 +30,11 @@ class AudioForm(FarmModel):
         return (self.rate_hz, self.channels) == (other.rate_hz, other.channels) and self.bits >= other.bits
 
 
+def rounding_of(bits: int, *, dither: bool) -> float:
+    """Return how far a sample may be off once it was rounded, 1.0 being full scale: dither adds up to a step to the half."""
+    return 0.0 if bits == 32 else (1.5 if dither else 0.5) * 2.0 ** (1 - bits)
+
+
 class MixOrigin(StrEnum):
     """Where the mix of a converted song is from."""
 
@@ -38,7 +43,25 @@ class MixOrigin(StrEnum):
     ALONE = "alone"  #: converted by itself, since it never was the sum of the stems
 
 
-class Conversion(AudioForm):
+class ConvertedForm(AudioForm):
+    """The form that a conversion gave, and how its samples were rounded."""
+
+    dither: bool = False  #: with triangular dither; the key is only there where it is true
+
+    @property
+    def form(self) -> AudioForm:
+        """The form alone."""
+        return AudioForm(format=self.format, bits=self.bits, rate_hz=self.rate_hz, channels=self.channels)
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.dither:
+            del values["dither"]
+        return values
+
+
+class Conversion(ConvertedForm):
     """One conversion of a song: the form that it got, and what else it did."""
 
     gain_db: Annotated[float, Field(le=0)] = 0.0  #: of all stems, so that nothing passes the ceiling; in every gain
@@ -53,6 +76,7 @@ class NoteCode(StrEnum):
     NOT_VERIFIABLE = "not_verifiable"  #: a dataset without a manifest: there is nothing to verify it against
     INDEX_REMOVED = "index_removed"  #: an index for mirdata held the MD5 of files that are other ones now
     UNKNOWN_VALUE = "unknown_value"  #: a recipe names a value that no stem of any track has
+    NOT_DITHERED = "not_dithered"  #: every sample stays what it was, so that there is nothing to dither
     NO_METADATA = "no_metadata"  #: its metadata cannot be read and was copied as it is
 
 
@@ -73,6 +97,7 @@ class ConvertOrder(FarmModel):
     bits: Literal[16, 24, 32] | None = None
     rate_hz: Annotated[int, Field(gt=0)] | None = None
     mono: bool = False
+    dither: bool = False  #: round to 16 bits with triangular dither
     jobs: Annotated[int, Field(ge=1)] = 1
 
 

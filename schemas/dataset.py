@@ -10,7 +10,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from schemas.assets import Credit
 from schemas.base import FarmModel
-from schemas.convert import AudioForm
+from schemas.convert import AudioForm, ConvertedForm
 from schemas.effects import AppliedEffect
 from schemas.layouts import SAMPLE
 from schemas.limiter import Limiter
@@ -216,11 +216,11 @@ class DatasetRecord(FarmModel):
     failed: int
     rejected: list[RejectedRecord]
     splits: SplitsRecord | None = None  #: None where the dataset has none
-    conversions: list[AudioForm] = []  #: forms that the audio was given after it was published, in order
+    conversions: list[ConvertedForm] = []  #: forms that the audio was given after it was published, in order
     duration_s: float
     stem_audio_s: float
 
     @property
     def form(self) -> AudioForm:
         """The form that the audio has now."""
-        return self.conversions[-1] if self.conversions else self.plan.output.form
+        return self.conversions[-1].form if self.conversions else self.plan.output.form

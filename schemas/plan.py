@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from schemas.assets import Credit
 from schemas.band import Band
@@ -48,6 +55,7 @@ LATER_KEYS: Final[tuple[str, ...]] = (
     "compose",
     "licences",
     "quality",
+    "output.dither",
 )
 
 
@@ -125,6 +133,9 @@ class OutputPlan(FarmModel):
     format: Literal["flac", "wav"] = "flac"
     #: 16 or 24 are integers, 32 is float and WAV only.
     bits: Literal[16, 24, 32] = 24
+    #: With `bits: 16`: add triangular dither of one step before stems are rounded, so that the error is white noise of
+    #: -96 dB (rms) and follows the music no more. Exact silence stays silence, and stems still sum to the mix.
+    dither: bool = False
     #: Sample rate, Hz.
     rate_hz: Literal[16000, 22050, 32000, 44100, 48000, 88200, 96000] = 44100
     #: 1 is mono, 2 is stereo.
@@ -148,6 +159,21 @@ class OutputPlan(FarmModel):
     def _numbers_have_digits(self) -> OutputPlan:
         if self.shard_width and self.layout != "musicgen":
             raise ValueError("shard_width goes by the numbers of songs, which are names in the layout musicgen alone")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.dither:
+            values.pop("dither", None)
+        return values
+
+    @model_validator(mode="after")
+    def _dither_is_for_16_bits(self) -> OutputPlan:
+        if self.dither and self.bits != 16:
+            raise ValueError(
+                f"dither: true is for bits: 16; the error of {self.bits} bits lies far below what can be heard"
+            )
         return self
 
     @field_validator("submixes")
@@ -262,6 +288,15 @@ class DatasetPlan(FarmModel):
     def _one_origin(self) -> DatasetPlan:
         if bool(self.source) == (self.compose is not None):
             raise ValueError("a plan has either `source` (where MIDI files are) or `compose` (songs to be written)")
+        return self
+
+    @model_validator(mode="after")
+    def _no_dither_behind_a_limiter(self) -> DatasetPlan:
+        if self.output.dither and self.mix.loudness_lufs is not None:
+            raise ValueError(
+                "output.dither rounds every stem with noise of its own, and mix.loudness_lufs moves them all by a limiter, which "
+                "knows nothing of it: leave out one or the other (`farm convert --bits 16 --dither` dithers what is finished)"
+            )
         return self
 
     @model_validator(mode="after")

@@ -22,6 +22,10 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 #: Characters of a reason that a table shows; --json and `show` have it whole.
 _SHORT: Final = 70
 _DRUMS: Final = 128
+#: Keys of a patch file in the order in which a person reads them.
+_ORDER: Final = (
+    "name", "description", "engine", "programs", "licence", "key_range", "octave_offset", "instances", "sha256", "settings",
+)  # fmt: skip
 #: Values of parameters that `show` prints.
 _VALUES: Final = 24
 
@@ -137,9 +141,14 @@ def show_command(word: str, *, as_json: bool) -> int:
         print_json({"file": file.model_dump(mode="json"), **found})
         return 0
     text = file.model_dump(mode="json", exclude_defaults=True, exclude={"folder"})
-    sys.stdout.write(yaml.safe_dump(text, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None))
-    sys.stdout.write("\n" + "\n".join(_here(found)) + "\n")
+    sys.stdout.write(as_yaml(text) + "\n" + "\n".join(_here(found)) + "\n")
     return 0
+
+
+def as_yaml(values: Mapping[str, Any]) -> str:
+    """Return the values of a patch file as a person would write them."""
+    ordered = {key: values[key] for key in _ORDER if key in values}
+    return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)
 
 
 def _here(found: Mapping[str, Any]) -> list[str]:

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import yaml
-
 from farm.cli.output import duration, print_json
+from farm.cli.patchlist import as_yaml
 from farm.cli.patchworker import ask
 from farm.cli.screens import show, table
 from farm.planning.patchfiles import load_patch
@@ -21,10 +20,6 @@ from schemas.patchfile import PatchFile
 #: A preset of a soundfont, as patches are called: SOUNDFONT:bank:program.
 _PRESET: Final = re.compile(r"(?P<font>.+):(?P<bank>\d{1,5}):(?P<program>\d{1,3})")
 _BROKEN: Final = 1
-#: Keys of a patch file in the order in which a person reads them.
-_ORDER: Final = (
-    "name", "description", "engine", "programs", "licence", "key_range", "octave_offset", "sha256", "settings",
-)  # fmt: skip
 #: How long a note may sound on before that is measured, seconds.
 _FIRST_TAIL_S: Final = 5.0
 _HIGHEST_PROGRAM: Final = 127
@@ -136,11 +131,10 @@ def new_command(asked: Asked, *, as_json: bool) -> int:
     if asked.preset is not None:
         preset = asked.preset.expanduser().resolve()
         file["settings"] = {**file["settings"], "preset": os.path.relpath(preset, path.resolve().parent)}
-    ordered = {key: file[key] for key in _ORDER if key in file}
-    _write(path, yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None))
+    _write(path, as_yaml(file))
     made = load_patch(str(path.resolve()))
     if as_json:
-        print_json({"path": str(path), "file": made.model_dump(mode="json"), **found, "notes": found["notes"]})
+        print_json({**found, "path": str(path), "file": made.model_dump(mode="json")})
         return 0
     sys.stdout.write(path.read_text(encoding="utf-8") + "\n")
     sys.stdout.write("".join(f"note: {note}\n" for note in found["notes"]))

@@ -31,6 +31,7 @@ def convert_command(
     rate_hz: int | None,
     bits: int | None,
     mono: bool,
+    dither: bool,
     jobs: int | None,
     as_json: bool,
 ) -> int:
@@ -42,7 +43,7 @@ def convert_command(
     _check(format=file_format, rate_hz=rate_hz, bits=bits)
     order = _order(
         source=str(source), target=None if target is None else str(target), format=file_format, rate_hz=rate_hz,
-        bits=bits, mono=mono, jobs=jobs or usable_cores(),
+        bits=bits, mono=mono, dither=dither, jobs=jobs or usable_cores(),
     )  # fmt: skip
     return _do(order, "converted", as_json=as_json)
 

@@ -155,6 +155,7 @@ def convert(
     rate: Annotated[int | None, typer.Option("--rate", help="Resample to this rate, Hz.")] = None,
     bits: Annotated[int | None, typer.Option("--bits", help="16, 24, or 32 (float, WAV only).")] = None,
     mono: Annotated[bool, typer.Option("--mono", help="The mean of left and right.")] = False,
+    dither: Annotated[bool, typer.Option("--dither", help="Round to 16 bits with triangular dither.")] = False,
     jobs: Jobs = None,
     json_: Json = False,
 ) -> None:  # fmt: skip
@@ -169,8 +170,8 @@ def convert(
     from farm.cli.rework import convert_command
 
     code = convert_command(
-        source, target, in_place=in_place, file_format=format_, rate_hz=rate, bits=bits, mono=mono, jobs=jobs,
-        as_json=json_,
+        source, target, in_place=in_place, file_format=format_, rate_hz=rate, bits=bits, mono=mono, dither=dither,
+        jobs=jobs, as_json=json_,
     )  # fmt: skip
     raise typer.Exit(code)
 

@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -34,10 +34,12 @@ from tests.support.slow_engine import LOAD_S, start_slot
 PATCHES, SONGS, PARTS = 12, 9, 8
 
 
-def _twelve_patches(plan: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str) -> list[DrawnStem]:
+def _twelve_patches(
+    plan: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str, places: Mapping[str, int] | None
+) -> list[DrawnStem]:
     """Draw one of twelve settings of the soundfont for every stem: each is loaded for itself."""
     drawn = []
-    for stem in drawing.draw_stems(plan, facts, split, song_hash):
+    for stem in drawing.draw_stems(plan, facts, split, song_hash, places):
         number = int(draw("patch", stem.job.midi_sha256) * PATCHES)
         settings = FluidSettings(gain=0.4 + number / 100)
         patch = stem.job.patch.model_copy(update={"settings": settings})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,6 +34,12 @@ instruments: {map: map.yaml}
 """
 
 
+def end(part: subprocess.Popen[bytes]) -> None:
+    """Kill a part of the farm, unless it has ended."""
+    if part.poll() is None:
+        kill_tree(part, signal.SIGKILL)
+
+
 @pytest.fixture
 def plan(tmp_path: Path) -> Path:
     (tmp_path / "midi").mkdir()
@@ -59,10 +66,10 @@ def test_work_that_no_worker_serves_is_told_and_done_as_soon_as_one_comes(plan: 
 
         def worker(engines: str) -> None:
             part = start("worker", "--slots", 1, "--engines", engines, log=tmp_path / f"{engines}.log", env=env)
-            stack.callback(lambda: part.poll() is not None or kill_tree(part, signal.SIGKILL))
+            stack.callback(end, part)
 
         scheduler = start("scheduler", log=tmp_path / "scheduler.log", env=env)
-        stack.callback(lambda: scheduler.poll() is not None or kill_tree(scheduler, signal.SIGKILL))
+        stack.callback(end, scheduler)
         worker("fluidsynth")
         number = farm_json("submit", plan, "--out", tmp_path / "out", env=env)["submission"]
         ledger = open_ledger(ledger_url)

@@ -203,6 +203,7 @@ def make_song(
         whole=whole_input(work, played, plan),
         stands=stands_of(plan.mix.roles, kinds, seed=plan.seed, song_hash=song.song_hash),
         others=orders_of(plan, kinds, song.song_hash),
+        key=(plan.seed, song.song_hash),
     )
     annotation = annotate_song(song, split, stems, mix=mix, plan=plan, facts=FACTS, source_midi=data)
     return TrackContents(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.simulation import Batch, Rendered, key_of
 from benchmarks.worlds import World
@@ -112,11 +112,16 @@ class LedgerBook:
         return {song.track - 1 for song in self._ledger.songs(self._number) if song.state.value == "done"}
 
     def draw_stems(
-        self, wanted: DatasetPlan, facts: EngineFacts, split: SplitResult, song_hash: str
+        self,
+        wanted: DatasetPlan,
+        facts: EngineFacts,
+        split: SplitResult,
+        song_hash: str,
+        places: Mapping[str, int] | None,
     ) -> list[DrawnStem]:
         """Draw the world's patches instead of the plan's: each is a setting of its own."""
         drawn = []
-        for stem in draw_stems(wanted, facts, split, song_hash):
+        for stem in draw_stems(wanted, facts, split, song_hash, places):
             known = self._world.stems[self._stems[stem.part.midi_sha256]]
             settings = FluidSettings(gain=0.5 + known.patch / 1000)
             patch = stem.job.patch.model_copy(update={"settings": settings})

@@ -106,6 +106,7 @@ def annotate_song(
             whole=mix.whole,
             limiter=mix.limiter,
         ),
+        dither=plan.output.dither,
         submixes=mix.submixes,
         mixes=mix.mixes,
         quality=song_quality(annotated),

@@ -39,7 +39,10 @@ class Chain:
     def __init__(self, effects: list[ChosenEffect], rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._desk = load_dawdreamer().RenderEngine(rate_hz, _BLOCK_FRAMES)
-        self._boxes = [self._box(number, *chosen) for number, chosen in enumerate(effects)]
+        # Plug-ins change how a process computes, and libfaust has been seen to fail behind some: so its sources go first.
+        order = sorted(range(len(effects)), key=lambda number: effects[number].effect.plugin is not None)
+        made = {number: self._box(number, *effects[number]) for number in order}
+        self._boxes = [made[number] for number in range(len(effects))]
 
     def run(self, audio: Audio, frames: int) -> Audio:
         """Send audio through the chain.

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from schemas.effects import ChosenEffect
 from schemas.plan import DatasetPlan
 from schemas.roles import StemKind, effects_of
 from workers.audio.stemfile import StemReader
@@ -56,12 +57,26 @@ def through_effects(
             chain = chains[stem.name]
             if not chain or stem.measured.loudness_lufs is None:
                 found.append(stem)  # silence stays silence
-                continue
-            made = host.process(
-                stem.reader.path, folder / f"{stem.name}.stem", chain,
-                duration_s=stem.reader.frames / stem.reader.rate_hz, tail_max_s=plan.tail_max_s,
-            )  # fmt: skip
-            reader = stack.enter_context(StemReader(made.path, expected_hash=made.data_hash))
-            applied = tuple(chosen.applied for chosen in chain)
-            found.append(stem._replace(reader=reader, measured=made.measured, effects=applied))
+            elif any(chosen.effect.plugin for chosen in chain):
+                with EffectsProcess(folder / "words of plug-ins") as own:  # nothing was ever loaded in it
+                    found.append(_through(own, stem, chain, folder, plan, stack))
+            else:
+                found.append(_through(host, stem, chain, folder, plan, stack))
     return found
+
+
+def _through(
+    host: EffectsProcess,
+    stem: StemInput,
+    chain: Sequence[ChosenEffect],
+    folder: Path,
+    plan: DatasetPlan,
+    stack: ExitStack,
+) -> StemInput:
+    made = host.process(
+        stem.reader.path, folder / f"{stem.name}.stem", chain,
+        duration_s=stem.reader.frames / stem.reader.rate_hz, tail_max_s=plan.tail_max_s,
+    )  # fmt: skip
+    reader = stack.enter_context(StemReader(made.path, expected_hash=made.data_hash))
+    applied = tuple(chosen.applied for chosen in chain)
+    return stem._replace(reader=reader, measured=made.measured, effects=applied)

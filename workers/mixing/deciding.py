@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from schemas.convert import rounding_of
 from schemas.mixplan import MixPlan
 from schemas.plan import OutputPlan
 from workers.audio.truepeak import MAX_OVERSHOOT, TruePeakMeter
@@ -43,7 +44,12 @@ def decide_gains(
     peaks = [stem.peak(gain_db) for stem, gain_db in zip(stems, match_db, strict=True)]
     is_true = plan.peak == "true"
     ceiling = ceiling_for(
-        plan, bits=output.bits, stems=len(stems), peak_sum=sum(peaks), overshoot=MAX_OVERSHOOT if is_true else 1.0
+        plan,
+        bits=output.bits,
+        stems=len(stems),
+        peak_sum=sum(peaks),
+        overshoot=MAX_OVERSHOOT if is_true else 1.0,
+        dither=output.dither,
     )
     sum_peak, sum_true_peak = _sum_peaks(stems, match_db, frames, is_true=is_true)
     common_db = common_gain_db(mix_peak=sum_true_peak if is_true else sum_peak, stem_peaks=peaks, ceiling=ceiling)
@@ -75,7 +81,12 @@ def _gains_with_whole(
     peaks = [stem.peak(gain_db) for stem, gain_db in zip(inputs, match_db, strict=True)]
     is_true = plan.peak == "true"
     ceiling = ceiling_for(
-        plan, bits=output.bits, stems=1, peak_sum=max(peaks), overshoot=MAX_OVERSHOOT if is_true else 1.0
+        plan,
+        bits=output.bits,
+        stems=1,
+        peak_sum=max(peaks),
+        overshoot=MAX_OVERSHOOT if is_true else 1.0,
+        dither=output.dither,
     )
     common_db = common_gain_db(mix_peak=0.0, stem_peaks=peaks, ceiling=ceiling)
     if is_true:
@@ -94,7 +105,9 @@ def with_room_for(
     for group in groups:
         members = [(stems[index], gains.total_db[index]) for index in group.members]
         bound = sum(stem.peak(gain_db) for stem, gain_db in members)
-        full = ceiling_for(MixPlan(ceiling_db=0.0), bits=output.bits, stems=len(members), peak_sum=bound)
+        full = ceiling_for(
+            MixPlan(ceiling_db=0.0), bits=output.bits, stems=len(members), peak_sum=bound, dither=output.dither
+        )
         if bound > full.mix:
             peak, _ = _sum_peaks(
                 [stem for stem, _ in members], [gain_db for _, gain_db in members], frames, is_true=False
@@ -110,10 +123,10 @@ def with_room_for(
     )
 
 
-def certain_peak(expected: float, bits: int, stems: int) -> float:
+def certain_peak(expected: float, output: OutputPlan, stems: int) -> float:
     """Return a level that the mix is certain to reach, all roundings taken off."""
-    rounding = 0.0 if bits == 32 else 0.5 * stems / 2.0 ** (bits - 1)
-    return max(0.0, expected * (1.0 - 1e-4) - rounding)
+    rounding = rounding_of(output.bits, dither=output.dither)
+    return max(0.0, expected * (1.0 - 1e-4) - stems * rounding)
 
 
 def _sum_peaks(

@@ -10,7 +10,8 @@ the common gain. The second applies the gains, rounds every stem to the publishe
 of a float32 sample and a float32 gain is exact in float64), encodes it, and adds the integers: the published stems sum
 to the published mix exactly. Float files hold float32 stems, and the float32 nearest to the sum of these.
 
-Where a stem is silent it is neither read nor added nor encoded.
+Where a stem is silent it is neither read nor added nor encoded. With dither noise is added to what sounds of a stem before
+it is rounded; the integers are summed all the same.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from workers.mixing.lanes import Heard
 from workers.mixing.loudness import decide_loudness
 from workers.mixing.others import OtherOrder, decide_others, in_places, other_files, other_records
 from workers.mixing.pan import Sides
-from workers.mixing.stems import StemInput, loudness_in_place, loudness_in_song, published_peak
+from workers.mixing.stems import StemInput, loudness_in_place, loudness_in_song, peaks_of
 from workers.mixing.submix import Partition, groups_of, submix_records
 from workers.mixing.write import write_files
 
@@ -58,6 +59,7 @@ def mix_song(
     submixes: Sequence[Partition] = (),
     stands: Mapping[str, Stand] | None = None,
     others: Sequence[OtherOrder] = (),
+    key: tuple[int, str] = (0, ""),
 ) -> MixResult:
     """Write the published stems and the mix of a song into `folder`.
 
@@ -73,6 +75,7 @@ def mix_song(
         submixes: recipes, each with the stems of its groups; every group is the exact sum of its stems.
         stands: gain and pan of stems by name, on top of the loudness match; the others stay as they are.
         others: other mixes of the same stems, each published beside the song's own.
+        key: seed of the plan and hash of the song, from which dither is drawn.
 
     Raises:
         StoreError: a stem is of another form, or holds samples that are no numbers.
@@ -95,27 +98,31 @@ def mix_song(
         gains = decide_loudness(stems, loudness, plan, output, frames=frames, groups=groups)
     curve = gains.curve if gains.curve is not None and gains.curve.is_active else None
     factors = [stem.factor(gain_db) for stem, gain_db in zip(stems, gains.total_db, strict=True)]
-    files, mix, sums, mixes, heard = write_files(
+    files, mix, sums, mixes, heard, stem_peaks = write_files(
         stems,
         factors,
         output,
         folder,
         paths=paths,
         frames=frames,
-        true_peak_floor=certain_peak(gains.mix_peak, output.bits, len(stems)) if plan.peak == "true" else None,
+        true_peak_floor=certain_peak(gains.mix_peak, output, len(stems)) if plan.peak == "true" else None,
         threads=threads,
         whole=None if whole is None else (whole, linear(gains.whole_db or 0.0)),
         groups=groups,
         others=other_files(beside, output),
         curve=curve,
+        key=key,
     )
+    peaks = peaks_of(stems, gains.total_db, output, stem_peaks)
     return MixResult(
         frames=frames,
         rate_hz=output.rate_hz,
         channels=output.channels,
         stems=[
-            _record(stem, loudness_lufs, gain_db, output, paths, frames, as_heard)
-            for stem, loudness_lufs, gain_db, as_heard in zip(stems, loudness, gains.total_db, heard, strict=True)
+            _record(stem, loudness_lufs, gain_db, peak, output, paths, frames, as_heard)
+            for stem, loudness_lufs, gain_db, peak, as_heard in zip(
+                stems, loudness, gains.total_db, peaks, heard, strict=True
+            )
         ],
         common_gain_db=gains.common_db,
         peak_dbfs=decibels(mix.peak),
@@ -175,6 +182,7 @@ def _record(
     stem: StemInput,
     loudness_lufs: float | None,
     gain_db: float,
+    peak: float,
     output: OutputPlan,
     paths: TrackPaths,
     frames: int,
@@ -186,7 +194,7 @@ def _record(
     if sides is not None:  # what sounds on the side that it was moved away from, may be heard no more
         hop_peaks = np.max(sides.hop_peaks * np.array(place.balance, np.float32)[:, None], axis=0)
         regions = active_regions(hop_peaks, frames=stem.reader.frames, rate_hz=output.rate_hz)
-    peak, published_lufs = published_peak(stem, gain_db, output.bits), loudness_in_place(stem, frames, gain_db)
+    published_lufs = loudness_in_place(stem, frames, gain_db)
     if heard is not None:
         floor = SOUND_FLOOR * float(linear(gain_db))
         regions = active_regions(heard.hop_peaks, frames=stem.reader.frames, rate_hz=output.rate_hz, floor=floor)

@@ -24,8 +24,8 @@ from workers.mixing.deciding import Gains, certain_peak, decide_gains
 from workers.mixing.gains import decibels
 from workers.mixing.pan import Factor, Sides, placed
 from workers.mixing.sides import measure_sides
-from workers.mixing.stems import StemInput, loudness_in_place, published_peak
-from workers.mixing.write import MixFigures, OtherFiles
+from workers.mixing.stems import StemInput, loudness_in_place, peaks_of
+from workers.mixing.write import OtherFigures, OtherFiles
 
 #: Significant digits of a factor between two mixes: so fine that only the rounding of the files counts.
 _RELATIVE_DIGITS: Final = 10
@@ -112,7 +112,7 @@ def other_files(mixes: Sequence[Decided], output: OutputPlan) -> list[OtherFiles
             factors=mix.factors,
             path=other_mix_audio(mix.order.name, output.format),
             stem_paths=[_stem_path(mix, stem.name, output) for stem in mix.stems],
-            true_peak_floor=certain_peak(mix.gains.mix_peak, output.bits, len(mix.stems))
+            true_peak_floor=certain_peak(mix.gains.mix_peak, output, len(mix.stems))
             if mix.order.plan.peak == "true"
             else None,
         )
@@ -122,7 +122,7 @@ def other_files(mixes: Sequence[Decided], output: OutputPlan) -> list[OtherFiles
 
 def other_records(
     mixes: Sequence[Decided],
-    figures: Sequence[MixFigures],
+    figures: Sequence[OtherFigures],
     published: Sequence[Factor] | None,
     output: OutputPlan,
     frames: int,
@@ -131,7 +131,7 @@ def other_records(
 
     Args:
         mixes: as they were decided.
-        figures: what was measured of each.
+        figures: what was measured of each, and of its stems.
         published: what every stem of the song's own mix was multiplied with; None where a limiter made that another
             factor from moment to moment.
         output: form of the files.
@@ -141,9 +141,10 @@ def other_records(
 
 
 def _record(
-    mix: Decided, figures: MixFigures, published: Sequence[Factor] | None, output: OutputPlan, frames: int
+    mix: Decided, measured: OtherFigures, published: Sequence[Factor] | None, output: OutputPlan, frames: int
 ) -> OtherMix:
-    plan = mix.order.plan
+    plan, figures = mix.order.plan, measured.mix
+    peaks = peaks_of(mix.stems, mix.gains.total_db, output, measured.stem_peaks)
     own_factors = [None] * len(mix.stems) if published is None else published
     stems = [
         MixedStem(
@@ -155,9 +156,11 @@ def _record(
             balance=None if stem.place.sides is None else stem.place.balance,
             relative=relative_factors(own, factor, output.channels),
             loudness_lufs=loudness_in_place(stem, frames, gain_db),
-            peak_dbfs=decibels(published_peak(stem, gain_db, output.bits)),
+            peak_dbfs=decibels(peak),
         )
-        for stem, gain_db, factor, own in zip(mix.stems, mix.gains.total_db, mix.factors, own_factors, strict=True)
+        for stem, gain_db, factor, own, peak in zip(
+            mix.stems, mix.gains.total_db, mix.factors, own_factors, peaks, strict=True
+        )
     ]
     return OtherMix(
         name=mix.order.name,

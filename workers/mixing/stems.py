@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.effects import AppliedEffect
+from schemas.plan import OutputPlan
 from schemas.result import StemMeasurement
 from workers.audio.meter import hop_frames, integrated_loudness
 from workers.audio.stemfile import CHUNK_FRAMES, StemReader
@@ -72,11 +74,23 @@ def _loudness(stem: StemInput, power: NDArray[np.float64], frames: int, factor: 
 
 
 def published_peak(stem: StemInput, gain_db: float, bits: int) -> float:
-    """Return the peak of a published stem: gains and rounding keep the order of samples, so its loudest stays so."""
+    """Return the peak of a published stem: gains and rounding keep the order of samples, so its loudest stays so.
+
+    Dither does not keep it: the peaks of such stems are measured while they are written.
+    """
     if stem.place.sides is None:
         return _rounded(stem.measured.peak, linear(gain_db), bits)
     sides = zip(stem.place.sides.peaks, stem.place.factors(gain_db), strict=True)
     return max(_rounded(peak, factor, bits) for peak, factor in sides)
+
+
+def peaks_of(
+    stems: Sequence[StemInput], gains_db: Sequence[float], output: OutputPlan, measured: Sequence[float]
+) -> list[float]:
+    """Return the peaks of published stems after their gains: as they were measured where dither made that necessary."""
+    if output.dither:
+        return list(measured)
+    return [published_peak(stem, gain_db, output.bits) for stem, gain_db in zip(stems, gains_db, strict=True)]
 
 
 def _rounded(peak: float, factor: np.float32, bits: int) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from schemas.dataset import FileRecord, TrackPaths
 from schemas.plan import OutputPlan
+from workers.audio.dither import Dither
 from workers.audio.files import AudioWriter, disk_errors, open_writer
 from workers.audio.meter import LoudnessMeter
-from workers.audio.stemfile import StemReader
 from workers.audio.truepeak import TruePeakMeter
+from workers.mixing.dithered import DitheredLane
 from workers.mixing.lanes import Heard, Sounding, StemLane, lane_of
 from workers.mixing.limiter import GainCurve
 from workers.mixing.pan import Factor
@@ -50,14 +52,22 @@ class OtherFiles(NamedTuple):
     true_peak_floor: float | None
 
 
+class OtherFigures(NamedTuple):
+    """What was measured of another mix while it was written."""
+
+    mix: MixFigures
+    stem_peaks: list[float]  #: of every stem as it is in this mix; empty without dither
+
+
 class Written(NamedTuple):
     """What was written and measured."""
 
     files: list[FileRecord]
     mix: MixFigures
     groups: list[MixFigures]
-    others: list[MixFigures]
+    others: list[OtherFigures]
     stems: list[Heard | None]  #: of every stem, where it went through a limiter
+    stem_peaks: list[float]  #: of every stem as it is published; empty without dither, where they are known before
 
 
 def write_files(
@@ -74,6 +84,7 @@ def write_files(
     groups: Sequence[Group] = (),
     others: Sequence[OtherFiles] = (),
     curve: GainCurve | None = None,
+    key: tuple[int, str] = (0, ""),
 ) -> Written:
     """Write every stem, the mix, the groups and the other mixes; return their records, and what was measured.
 
@@ -82,6 +93,7 @@ def write_files(
     true peak unmeasured. `whole` is a render of the whole song and its gain: it becomes the mix, and not the stems' sum.
     Other mixes are the exact sum of the stems as they have them, whether these are published or not. What `output.parts`
     leaves out is measured all the same. `curve` is that of a limiter, which multiplies the stems of the song's own mix.
+    Dither is drawn for each stem from `key` (seed, song) and its name, and is the same in all mixes.
     """
     of_stems = [paths.stem_audio(stem.name, output.format) for stem in stems] if output.has_stems else []
     of_mix = [paths.mix_audio(output.format)] if output.has_mix else []
@@ -89,18 +101,20 @@ def write_files(
     with ExitStack() as stack:
         writers = [stack.enter_context(_open(folder / path, output, frames)) for path in relative]
         by_path: dict[str, AudioWriter] = dict(zip(relative, writers, strict=True))
+        lane = partial(_lane, output=output, key=key)
         lanes = [
-            lane_of(stem.reader, gain, by_path[path] if path else None, output.bits, curve)
+            lane(stem, gain, by_path[path] if path else None, curve=curve)
             for stem, gain, path in zip(stems, gains, of_stems or [""] * len(stems), strict=True)
         ]
         mix = _MixLane(by_path[of_mix[0]] if of_mix else None, output, true_peak_floor=true_peak_floor)
         sums = [_MixLane(by_path[group.path], output, true_peak_floor=None) for group in groups]
-        beside = [_OtherMix(stems, other, output, partial(_opened, stack, folder, output, frames)) for other in others]
-        other = None if whole is None else _WholeLane(whole[0].reader, whole[1], output)
+        opened = partial(_opened, stack, folder, output, frames)
+        beside = [_OtherMix(stems, other, output, opened, lane) for other in others]
+        other = None if whole is None else _WholeLane(lane(whole[0], whole[1], None), output)
         each = stack.enter_context(ThreadPoolExecutor(threads)).map if threads > 1 else map
         for start in range(0, frames, SLAB_FRAMES):
             length = min(SLAB_FRAMES, frames - start)
-            published = list(each(partial(StemLane.publish, start=start, length=length), lanes))
+            published = list(each(methodcaller("publish", start=start, length=length), lanes))
             sounding = [run for runs in published for run in runs]
             mix.add(length, sounding if other is None else other.instead_of(sounding, start=start, length=length))
             for group, total in zip(groups, sums, strict=True):
@@ -122,8 +136,9 @@ def write_files(
         records,
         figures,
         [total.figures() for total in sums],
-        [another.mix.figures() for another in beside],
-        [lane.heard(frames) for lane in lanes],
+        [another.figures() for another in beside],
+        [lane.heard(frames) if isinstance(lane, StemLane) else None for lane in lanes],
+        _measured_peaks(lanes),
     )
 
 
@@ -144,39 +159,69 @@ def _opened(stack: ExitStack, folder: Path, output: OutputPlan, frames: int, pat
     return stack.enter_context(_open(folder / path, output, frames))
 
 
+_Lane = StemLane | DitheredLane
+
+
+def _lane(
+    stem: StemInput,
+    factor: Factor,
+    writer: AudioWriter | None,
+    *,
+    output: OutputPlan,
+    key: tuple[int, str],
+    curve: GainCurve | None = None,
+) -> _Lane:
+    if output.dither:
+        return DitheredLane(stem.reader, factor, writer, output.bits, Dither(*key, stem.name))
+    return lane_of(stem.reader, factor, writer, output.bits, curve)
+
+
+def _measured_peaks(lanes: Iterable[_Lane]) -> list[float]:
+    return [lane.peak for lane in lanes if isinstance(lane, DitheredLane)]
+
+
 class _OtherMix:
     """Another mix on its way: its own stems, written where they are wanted, and their sum."""
 
     def __init__(
-        self, stems: Sequence[StemInput], files: OtherFiles, output: OutputPlan, opened: Callable[[str], AudioWriter]
+        self,
+        stems: Sequence[StemInput],
+        files: OtherFiles,
+        output: OutputPlan,
+        opened: Callable[[str], AudioWriter],
+        lane: Callable[..., _Lane],
     ) -> None:
         self.paths = [*(path for path in files.stem_paths if path is not None), files.path]
         self.writers = [opened(path) for path in self.paths]
         by_path = dict(zip(self.paths, self.writers, strict=True))
         self._lanes = [
-            lane_of(stem.reader, factor, None if path is None else by_path[path], output.bits)
+            lane(stem, factor, None if path is None else by_path[path])
             for stem, factor, path in zip(stems, files.factors, files.stem_paths, strict=True)
         ]
         self.mix = _MixLane(by_path[files.path], output, true_peak_floor=files.true_peak_floor)
 
     def add(self, each: Callable[..., Iterable[Sounding]], *, start: int, length: int) -> None:
         """Write frames [start, start + length)."""
-        published = each(partial(StemLane.publish, start=start, length=length), self._lanes)
+        published = each(methodcaller("publish", start=start, length=length), self._lanes)
         self.mix.add(length, [run for runs in published for run in runs])
 
+    def figures(self) -> OtherFigures:
+        """Return what was measured."""
+        return OtherFigures(self.mix.figures(), _measured_peaks(self._lanes))
 
-class _WholeLane(StemLane):
+
+class _WholeLane:
     """A render of the whole song on its way into the mix, in place of the stems, and how far their sum is from it."""
 
-    def __init__(self, reader: StemReader, gain: np.float32, output: OutputPlan) -> None:
-        super().__init__(reader, gain, None, output.bits)
-        shape = (SLAB_FRAMES, reader.channels)
+    def __init__(self, lane: _Lane, output: OutputPlan) -> None:
+        self._lane = lane
+        shape = (SLAB_FRAMES, output.channels)
         self._mix, self._difference = np.empty(shape), np.empty(shape)
         self._power = self._missed = 0.0
 
     def instead_of(self, stems: Sounding, *, start: int, length: int) -> Sounding:
         """Return what sounds of the whole song in [start, start + length); `stems` is what sounds of the stems there."""
-        runs = self.publish(start, length)
+        runs = self._lane.publish(start, length)
         mix, difference = self._mix[:length], self._difference[:length]
         mix[:] = 0.0
         for offset, samples in runs:

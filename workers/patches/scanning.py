@@ -33,7 +33,8 @@ _RECIPE: Final = 1
 READY_S: Final = 8.0
 TIMEOUT_S: Final = 60.0
 _KILL_GRACE_S: Final = 10.0
-#: Of what a process said before its end.
+#: What the host says of every plug-in, and how much is kept of what a process said before its end.
+_CHATTER: Final = "Attempting to load"
 _LAST_WORDS: Final = 400
 
 
@@ -134,7 +135,8 @@ def judge_answer(plugin: PluginFile, said: bytes, complaints: bytes, code: int) 
         facts: dict[str, Any] = json.loads(said)
     except ValueError:
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        words = " ".join(complaints.decode(errors="replace").split())[-_LAST_WORDS:]
+        lines = [line for line in complaints.decode(errors="replace").splitlines() if not line.startswith(_CHATTER)]
+        words = " ".join(" ".join(lines).split())[-_LAST_WORDS:]
         return {"found": Found.CRASHED.value, "why": f"its process ended with {how}" + (f": {words}" if words else "")}
     if "failed" in facts:
         return {"found": Found.REFUSED.value, "why": facts["failed"]}

@@ -98,8 +98,7 @@ def _move_row(move: Move, channel: int) -> tuple[int, int, int, int, int]:
 def middle_key(keys: Sequence[int]) -> int:
     """Return a key from which an octave up can be played: the C nearest to the middle of a range."""
     low, high = min(keys), max(keys)
-    wanted = max(low, min(round((low + high) / 2 / 12) * 12, high - 12))
-    return max(low, wanted)
+    return max(low, min((low + high) // 2 // 12 * 12, high - 12))
 
 
 def scale(keys: Sequence[int], *, drums: bool = False) -> Tune:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from schemas.convert import AudioForm
 from schemas.errors import DatasetError
+from workers.audio.dither import Dither
 from workers.audio.files import AudioInfo, Block, read_blocks, read_info
 
 #: Frames of a block: a multiple of the hop of levels and of FLAC's block.
@@ -50,11 +51,11 @@ def frames_in(form: AudioForm, frames: int, rate_hz: int) -> int:
     return -(-frames * form.rate_hz // rate_hz)
 
 
-def blocks_in(path: Path, form: AudioForm, *, gain_db: float = 0.0) -> Iterator[Block]:
+def blocks_in(path: Path, form: AudioForm, *, gain_db: float = 0.0, noise: Dither | None = None) -> Iterator[Block]:
     """Yield a file in another form, in blocks of `BLOCK_FRAMES` (the last may be shorter).
 
-    Integers are rounded half to even; they may lie beyond the range of their bits where the sound does, which is for
-    the caller to see and to prevent by a gain.
+    Integers are rounded half to even, after `noise` was added where that is given; they may lie beyond the range of
+    their bits where the sound does, which is for the caller to see and to prevent by a gain.
 
     Raises:
         DatasetError: the file cannot be read, or breaks off.
@@ -69,8 +70,12 @@ def blocks_in(path: Path, form: AudioForm, *, gain_db: float = 0.0) -> Iterator[
     if form.rate_hz != source.rate_hz:
         wide = _resampled(wide, source.rate_hz, form, frames_in(form, frames, source.rate_hz))
     factor = 10.0 ** (gain_db / 20.0) * (1.0 if form.bits == 32 else 2.0 ** (form.bits - 1))
+    first = 0
     for block in wide:
         np.multiply(block, factor, out=block)
+        if noise is not None:
+            noise.add(block, first)
+        first += len(block)
         yield block.astype(np.float32) if form.bits == 32 else np.rint(block, out=block).astype(np.int32)
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from schemas.convert import AudioForm, Conversion, ConvertOrder, MixOrigin, Note, NoteCode
+from schemas.convert import AudioForm, Conversion, ConvertOrder, MixOrigin, Note, NoteCode, rounding_of
 from schemas.dataset import ANNOTATION, SLAKH_PATHS, FileRecord, TrackRecord
 from schemas.errors import PlanError
 from schemas.layouts import SAMPLE
@@ -29,7 +29,7 @@ from workers.publishing.publish import write_documents
 from workers.reworking.blocks import blocks_in, form_of, frames_in, level_of
 from workers.reworking.documents import converted_annotation, documents, with_format
 from workers.reworking.passes import Lane, Sound, Sum, run_pass, sums_up
-from workers.reworking.track import Track, file_record, groups_of, other_mixes_of, read_track
+from workers.reworking.track import Track, conversions_of, file_record, groups_of, other_mixes_of, read_track
 
 #: Files that are written last, one in each layout.
 _SIGNS: Final = (SLAKH_PATHS.sign, SAMPLE)
@@ -84,18 +84,22 @@ def convert_track(folder: Path, new: Path, order: ConvertOrder, *, record: Track
         PlanError: the order makes no sense for this song.
     """
     track = read_track(folder, record)
+    noise = _Noise.of(track, name, order)
     form, frames = track.form()
     target = target_form(form, order)
     if target == form:
         files = [] if order.target is None else _copy(track, new, track.files)
-        return Converted(order.target is not None, round(frames / form.rate_hz, 6), len(track.stems), files)
+        return Converted(
+            order.target is not None, round(frames / form.rate_hz, 6), len(track.stems), files, noise.unused(name)
+        )
     if target.keeps(form):
         gain_db, origin = 0.0, MixOrigin.KEPT
         sounds = _kept(track, new, target, frames)
     else:
-        gain_db, origin, sounds = _changed(track, new, target, frames)
-    sounds |= _others(track, new, order, gain_db)
-    conversion = Conversion(**target.model_dump(), gain_db=gain_db, mix=origin)
+        gain_db, origin, sounds = _changed(track, new, target, frames, noise)
+    sounds |= _others(track, new, order, gain_db, noise)
+    is_dithered = order.dither and origin is not MixOrigin.KEPT
+    conversion = Conversion(**target.model_dump(), gain_db=gain_db, mix=origin, dither=is_dithered)
     frames_now = frames_in(target, frames, form.rate_hz)
     song = track.annotation
     if song is not None:
@@ -107,6 +111,7 @@ def convert_track(folder: Path, new: Path, order: ConvertOrder, *, record: Track
     write_documents(new, dict(sorted(written.items(), key=lambda item: item[0] in _SIGNS)))
     files = [*(sound.record for sound in sounds.values()), *copied, *(file_record(new, path) for path in written)]
     notes = _notes(track, name, conversion, rewritten=bool(written))
+    notes += [] if is_dithered else noise.unused(name)
     return Converted(True, round(frames_now / target.rate_hz, 6), len(track.stems), files, notes)
 
 
@@ -118,11 +123,13 @@ def _kept(track: Track, new: Path, target: AudioForm, frames: int) -> dict[str, 
     return run_pass(lanes, [], new, target, frames)
 
 
-def _changed(track: Track, new: Path, target: AudioForm, frames: int) -> tuple[float, MixOrigin, dict[str, Sound]]:
+def _changed(
+    track: Track, new: Path, target: AudioForm, frames: int, noise: _Noise
+) -> tuple[float, MixOrigin, dict[str, Sound]]:
     """Convert the stems and sum them up anew; again with a gain where something would pass the ceiling."""
     stems = [track.folder / file for file in track.stems.values()]
     is_sum = track.mix is not None and bool(stems) and sums_up(stems, track.folder / track.mix)
-    lanes = [Lane(track.folder / file, with_format(file, target.format)) for file in track.stems.values()]
+    lanes = [noise.lane(track, file, target) for file in track.stems.values()]
     names = list(track.stems)
     sums = [
         Sum(with_format(file, target.format), frozenset(names.index(stem) for stem in members))
@@ -132,10 +139,10 @@ def _changed(track: Track, new: Path, target: AudioForm, frames: int) -> tuple[f
     if track.mix is not None and is_sum:
         sums.append(Sum(with_format(track.mix, target.format), frozenset(range(len(names)))))
     elif track.mix is not None:
-        lanes.append(Lane(track.folder / track.mix, with_format(track.mix, target.format)))
-    _add_other_mixes(track, target, lanes, sums)
+        lanes.append(noise.lane(track, track.mix, target))
+    _add_other_mixes(track, target, lanes, sums, noise)
     is_true = track.annotation is not None and track.annotation.mix.true_peak_dbtp is not None
-    rounding = 0.0 if target.bits == 32 else (len(stems) + 1) * 2.0**-target.bits
+    rounding = (len(stems) + 1) * rounding_of(target.bits, dither=noise.wanted)
     limits = _Limits.of(track, target)
     now, gain_db = frames_in(target, frames, form_of(lanes[0].source)[0].rate_hz), 0.0
     while True:
@@ -153,11 +160,11 @@ def _of_other_mixes(track: Track) -> list[str]:
     return [file for mix, stems in other_mixes_of(track.annotation).items() for file in (*stems, mix)]
 
 
-def _add_other_mixes(track: Track, target: AudioForm, lanes: list[Lane], sums: list[Sum]) -> None:
+def _add_other_mixes(track: Track, target: AudioForm, lanes: list[Lane], sums: list[Sum], noise: _Noise) -> None:
     """Convert the stems of other mixes and sum them up anew; a mix without stems of its own is converted by itself."""
     for mix, stems in other_mixes_of(track.annotation).items():
         first = len(lanes)
-        lanes += [Lane(track.folder / file, with_format(file, target.format)) for file in (stems or [mix])]
+        lanes += [noise.lane(track, file, target) for file in (stems or [mix])]
         if stems:
             sums.append(Sum(with_format(mix, target.format), frozenset(range(first, len(lanes)))))
 
@@ -171,6 +178,31 @@ def _ceilings(track: Track, target: AudioForm) -> dict[str, float]:
         for file in (mix.audio, *(stem.audio for stem in mix.stems))
         if file is not None
     }
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Dither of one conversion: that of a file is drawn from seed, song, file, and the number of conversions before."""
+
+    wanted: bool
+    key: tuple[object, ...]
+
+    @classmethod
+    def of(cls, track: Track, name: str, order: ConvertOrder) -> _Noise:
+        song = track.annotation
+        source: tuple[object, ...] = (0, name) if song is None else (song.provenance.seed, song.provenance.song_sha256)
+        before = len(conversions_of(track.metadata)) if song is None else len(song.conversions)
+        return cls(order.dither, (*source, "convert", before))
+
+    def lane(self, track: Track, file: str, target: AudioForm) -> Lane:
+        """Return a file on its way into a form in which its samples are rounded."""
+        noise = (*self.key, Path(file).with_suffix("").as_posix()) if self.wanted else ()
+        return Lane(track.folder / file, with_format(file, target.format), noise)
+
+    def unused(self, name: str) -> list[Note]:
+        """Return a note where dither was wanted of a song of which no sample is rounded."""
+        message = "every sample stays what it was, so that there is nothing to dither"
+        return [Note(track=name, code=NoteCode.NOT_DITHERED, message=message)] if self.wanted else []
 
 
 @dataclass(frozen=True)
@@ -207,13 +239,16 @@ def _peak(path: Path) -> float:
     return max(peaks, default=0.0)
 
 
-def _others(track: Track, new: Path, order: ConvertOrder, gain_db: float) -> dict[str, Sound]:
+def _others(track: Track, new: Path, order: ConvertOrder, gain_db: float, noise: _Noise) -> dict[str, Sound]:
     """Convert audio files that are neither stem nor mix, such as submixes that others made, each by itself."""
     sounds: dict[str, Sound] = {}
     for file in track.others:
         form, frames = form_of(track.folder / file)
         target = target_form(form, order)
-        lane = Lane(track.folder / file, with_format(file, target.format))
+        is_kept = target.keeps(form) and not gain_db
+        lane = (
+            Lane(track.folder / file, with_format(file, target.format)) if is_kept else noise.lane(track, file, target)
+        )
         sounds |= run_pass([lane], [], new, target, frames_in(target, frames, form.rate_hz), gain_db=gain_db)
     return sounds
 

@@ -13,7 +13,7 @@ import yaml
 
 from schemas.annotation import Notes, SongAnnotation, StemAnnotation
 from schemas.base import canonical_json
-from schemas.convert import Conversion
+from schemas.convert import Conversion, rounding_of
 from schemas.dataset import ANNOTATION, SLAKH_PATHS
 from schemas.errors import DatasetError, MidiError
 from schemas.layouts import SAMPLE
@@ -72,7 +72,9 @@ def converted_annotation(
         if old.audio is not None and measured:
             gain_db = round(old.gain_db + conversion.gain_db, 4)
             found, sound = figures(old.audio), sounds[moved[old.audio]]
-            floor = SOUND_FLOOR * 10.0 ** (gain_db / 20.0)
+            # what lies within the error of dithered samples is no sound
+            noise = rounding_of(conversion.bits, dither=True) if conversion.dither else 0.0
+            floor = max(SOUND_FLOOR * 10.0 ** (gain_db / 20.0), noise)
             regions = active_regions(sound.hop_peaks, frames=frames, rate_hz=conversion.rate_hz, floor=floor)
             update |= {
                 "gain_db": gain_db,
@@ -110,6 +112,7 @@ def converted_annotation(
             "duration_s": duration_s,
             "stems": [stem(old) for old in song.stems],
             "mix": song.mix.model_copy(update=mix),
+            "dither": conversion.dither if measured else song.dither,
             "submixes": submixes,
             "mixes": [converted_mix(mix, conversion, moved, sounds if measured else None) for mix in song.mixes],
             "conversions": [*song.conversions, conversion],
@@ -190,6 +193,9 @@ def _follow(metadata: dict[str, Any], song: SongAnnotation) -> None:
     }
     if song.quality is not None:
         own["quality"] = song.quality_block()
+    own.pop("dither", None)
+    if song.dither:
+        own["dither"] = True
     if song.conversions:
         own["bits"] = song.conversions[-1].bits
         own["conversions"] = [conversion.model_dump(mode="json") for conversion in song.conversions]

@@ -146,10 +146,11 @@ def _is(folder: Path, done: DoneTrack) -> bool:
 
 
 def _wanted(order: ConvertOrder) -> dict[str, Any]:
-    return order.model_dump(mode="json", exclude={"jobs"})
+    """Return what identifies an order; a key that came later only where it says something."""
+    return order.model_dump(mode="json", exclude={"jobs": True} | ({} if order.dither else {"dither": True}))
 
 
 def _words(wanted: dict[str, Any]) -> str:
     options = {"format": "--format", "bits": "--bits", "rate_hz": "--rate"}
     words = [f"{option} {wanted[key]}" for key, option in options.items() if wanted[key] is not None]
-    return " ".join([wanted["source"], *words, *(["--mono"] if wanted["mono"] else [])])
+    return " ".join([wanted["source"], *words, *(f"--{key}" for key in ("mono", "dither") if wanted.get(key))])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from schemas.convert import AudioForm
 from schemas.dataset import FileRecord
 from schemas.errors import DatasetError
+from workers.audio.dither import Dither
 from workers.audio.files import AudioWriter, Block, disk_errors, open_writer
 from workers.audio.levels import HOP_FRAMES
 from workers.audio.meter import LoudnessMeter
@@ -33,6 +34,7 @@ class Lane:
 
     source: Path
     target: str | None  #: path in the track's folder; None where it is only added up
+    noise: tuple[object, ...] = ()  #: what dither is drawn from; empty where it is rounded without
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,14 @@ def run_pass(
         sinks = [None if lane.target is None else stack.enter_context(_Sink(folder, lane.target, form, frames, true_peak))
                  for lane in lanes]  # fmt: skip
         totals = [stack.enter_context(_Sink(folder, total.target, form, frames, true_peak)) for total in sums]
-        streams = [_exactly(blocks_in(lane.source, form, gain_db=gain_db), frames, lane.source) for lane in lanes]
+        streams = [
+            _exactly(
+                blocks_in(lane.source, form, gain_db=gain_db, noise=Dither(*lane.noise) if lane.noise else None),
+                frames,
+                lane.source,
+            )
+            for lane in lanes
+        ]
         for blocks in zip(*streams, strict=True):
             for sink, block in zip(sinks, blocks, strict=True):
                 if sink is not None:

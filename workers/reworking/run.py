@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from schemas.convert import ConvertOrder, Note, NoteCode, ReworkReport
+from schemas.convert import ConvertedForm, ConvertOrder, Note, NoteCode, ReworkReport
 from schemas.dataset import DATASET, FARM_FOLDER, MANIFEST, DatasetRecord, TrackRecord
 from schemas.errors import DatasetError, FarmError, OutputError, PlanError
 from workers.audio.files import disk_errors
@@ -16,7 +16,7 @@ from workers.reworking.convert import Converted, convert_track, target_form
 from workers.reworking.dataset import Found, find_dataset, locked, remove_indexes, write_dataset
 from workers.reworking.journal import DoneTrack, Journal
 from workers.reworking.pool import each_track
-from workers.reworking.track import read_track
+from workers.reworking.track import Track, conversions_of, read_track
 
 Progress = Callable[[int, int], None]
 #: Papers of a dataset that go along with a copy; what else lies on top may be about the old files.
@@ -36,6 +36,10 @@ def convert_dataset(order: ConvertOrder, progress: Progress) -> ReworkReport:
     order = order.model_copy(update={"source": str(source), "target": None if in_place else str(target)})
     if (order.format, order.bits, order.rate_hz, order.mono) == (None, None, None, False):
         raise PlanError("no new form is named", hint="Add --format, --rate, --bits or --mono")
+    if order.dither and order.bits != 16:
+        raise PlanError(
+            "dither is for samples that are rounded to 16 bits", hint="Add --bits 16, or leave --dither out"
+        )
     if not in_place and (target.is_relative_to(source) or source.is_relative_to(target)):
         raise PlanError(
             f"{target} and {source} lie in each other", hint="Name another folder, or convert with --in-place"
@@ -127,7 +131,10 @@ def _line(record: TrackRecord, done: DoneTrack) -> TrackRecord:
 
 def _converted(record: DatasetRecord, order: ConvertOrder) -> DatasetRecord:
     form = target_form(record.form, order)
-    return record if form == record.form else record.model_copy(update={"conversions": [*record.conversions, form]})
+    if form == record.form:
+        return record
+    done = ConvertedForm(**form.model_dump(), dither=order.dither and not form.keeps(record.form))
+    return record.model_copy(update={"conversions": [*record.conversions, done]})
 
 
 def _claim(target: Path) -> None:
@@ -145,13 +152,21 @@ def _is_done(order: ConvertOrder, found: Found, target: Path) -> bool:
         if list(there.tracks) != list(found.tracks) or (there.record is None) != (found.record is None):
             return False
         if found.record is not None and there.record is not None:
-            return there.record.plan == found.record.plan and there.record.form == target_form(found.record.form, order)
+            wanted = _converted(found.record, order)
+            return (there.record.plan, there.record.conversions) == (found.record.plan, wanted.conversions)
         return all(
-            read_track(target / track).form()[0] == target_form(read_track(found.root / track).form()[0], order)
-            for track in found.tracks
+            _is_converted(read_track(target / track), read_track(found.root / track), order) for track in found.tracks
         )
     except DatasetError:
         return False
+
+
+def _is_converted(new: Track, old: Track, order: ConvertOrder) -> bool:
+    form, before = new.form()[0], old.form()[0]
+    done = conversions_of(new.metadata)
+    if order.dither and not form.keeps(before) and done and not done[-1].get("dither"):
+        return False
+    return form == target_form(before, order)
 
 
 def _report(

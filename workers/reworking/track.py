@@ -132,3 +132,10 @@ def read_metadata(folder: Path) -> dict[str, Any] | None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None  # told as a note by who needs it
     return metadata if isinstance(metadata, dict) else None
+
+
+def conversions_of(metadata: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return what the metadata of a track says of its conversions, in order."""
+    own = (metadata or {}).get("stemfarm")
+    found = own.get("conversions", []) if isinstance(own, dict) else []
+    return [done for done in found if isinstance(done, dict)] if isinstance(found, list) else []

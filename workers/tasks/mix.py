@@ -57,6 +57,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
             submixes=[_partition(recipe, work) for recipe in work.plan.output.submixes],
             stands=stands_of(work.plan.mix.roles, kinds, seed=work.plan.seed, song_hash=work.song.song_hash),
             others=orders_of(work.plan, kinds, work.song.song_hash),
+            key=(work.plan.seed, work.song.song_hash),
         )
     ledger.complete_mix(task, result)
 

@@ -91,6 +91,7 @@ def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
         ("rate", song.rate_hz, form.rate_hz),
         ("channels", song.channels, form.channels),
         ("form", (said_form.format, said_form.bits), (form.format, form.bits)),
+        ("dither", song.dither, track.dithered(song)),
         ("plan", song.provenance.plan_sha256, track.plan.plan_hash),
         ("seed", song.provenance.seed, track.plan.seed),
         ("verdict", "" if song.quality is None else song.quality.verdict, record.verdict),
@@ -260,6 +261,7 @@ def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> 
     yield "target_peak", metadata["target_peak"], track.plan.mix.ceiling_db
     yield "overall_gain", round(metadata["overall_gain"], 6), round(10 ** (song.mix.common_gain_db / 20), 6)
     yield "stemfarm.mix.is_sum", metadata["stemfarm"]["mix"]["is_sum"], song.mix.is_sum
+    yield "stemfarm.dither", metadata["stemfarm"].get("dither", False), song.dither
     yield "stemfarm.quality", metadata["stemfarm"].get("quality"), song.quality_block()
     for key in ("roles", "mixes"):
         yield f"stemfarm.{key}", metadata["stemfarm"].get(key), mixes_block(song).get(key)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.annotation import SongAnnotation, StemAnnotation
-from schemas.convert import MixOrigin
 from schemas.dataset import ANNOTATION
 from schemas.roles import OWN_MIX, MixedStem, MixRole, OtherMix, Stand, StemKind, effects_of, pan_law, stand_of
 from schemas.words import counted
@@ -172,18 +171,18 @@ class MixSums:
 
     Where its own stems are published, it is their exact sum. Where not, it is compared with the published stems times
     their factors. Each of these was rounded by up to half a step, which the factor magnifies, and so was each stem of
-    the mix before it was added: |sum(factor * stem) - mix| <= sum(0.5 * (1 + factor)) steps over all stems. Of floats,
-    it is 2^-22 of the sum of the magnitudes. A conversion that loses something passes what was missed through its filter
-    and rounds again.
+    the mix before it was added: |sum(factor * stem) - mix| <= sum(0.5 * (1 + factor)) steps over all stems, and three
+    times as much with dither. Of floats, it is 2^-22 of the sum of the magnitudes. A conversion that loses something passes
+    what was missed through its filter and rounds again.
     """
 
     def __init__(self, track: TrackCheck, song: SongAnnotation) -> None:
         self._song = song
-        bits = [track.plan.output.bits, *(done.bits for done in song.conversions if done.mix is not MixOrigin.KEPT)]
-        #: Half steps in full scale that every rounding came to, the last one as it is.
-        self._roundings = sum(_half_step(each) * _RESAMPLING ** (len(bits) - 1 - at) for at, each in enumerate(bits))
-        self._filters = _RESAMPLING ** (len(bits) - 1)
-        self._has_floats, self._scale = 32 in bits, _scale(track.form.bits)
+        each = track.roundings(song)
+        #: What every rounding came to in full scale, the last one as it is.
+        self._roundings = sum(error * _RESAMPLING ** (len(each) - 1 - at) for at, error in enumerate(each))
+        self._filters = _RESAMPLING ** (len(each) - 1)
+        self._has_floats, self._scale = 0.0 in each, _scale(track.form.bits)
         self._published = {stem.name: str(stem.audio) for stem in song.stems if stem.audio is not None}
         self._wrong: dict[str, int] = {}
         self._first: dict[str, int] = {}
@@ -244,10 +243,6 @@ class MixSums:
         # A filter spreads the errors of loud samples to their quiet neighbours.
         loudest = magnitude.max(initial=0.0) if self._filters > 1.0 else magnitude
         return np.broadcast_to(rounded + relative * self._filters * loudest, magnitude.shape)
-
-
-def _half_step(bits: int) -> float:
-    return 0.0 if bits == 32 else 2.0**-bits
 
 
 def _scale(bits: int) -> float:

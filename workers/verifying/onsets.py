@@ -177,7 +177,7 @@ def _loud_begin(sound: FileSound, end: int, step_s: float) -> int:
     loud = np.flatnonzero(near > sound.peak * 10.0 ** (_LOUD_DB / 20.0))
     if not len(loud):
         return -1
-    faint = np.flatnonzero(near[: loud[0]] <= max(1.5 * sound.step, sound.peak * 10.0 ** (_FAINT_DB / 20.0)))
+    faint = np.flatnonzero(near[: loud[0]] <= max(sound.step + sound.rounding, sound.peak * 10.0 ** (_FAINT_DB / 20.0)))
     return end + (int(faint[-1]) + 1 if len(faint) else 0)
 
 

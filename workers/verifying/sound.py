@@ -41,6 +41,7 @@ class FileSound:
     """What one file sounded like. Levels are linear, 1.0 is full scale."""
 
     step: float  #: distance of two levels of its integers; 0 for floats
+    rounding: float = 0.0  #: how far its samples may be off: half a step, and one more with dither
     peak: float = 0.0
     true_peak: float = 0.0
     loudness_lufs: float | None = None
@@ -93,7 +94,8 @@ def _read_side_by_side(
     """Read all files block by block; check the sum where all are there and whole."""
     others = promised_files(song)
     own = Promised(None, None, track.plan.mix.ceiling_db)
-    gauges = {file: _Gauge(track, _floor(song, file, others.get(file, own))) for file in files}
+    rounding = max(track.roundings(song))
+    gauges = {file: _Gauge(track, _floor(song, file, others.get(file, own)), rounding) for file in files}
     blocks = {file: _blocks(track, file) for file in files}
     sums, groups, mixes, apart = SumCheck(song), GroupSums(song), MixSums(track, song), {*groups_by_file(song), *others}
     for start in range(0, song.frames, _BLOCK_FRAMES):
@@ -132,8 +134,9 @@ def _blocks(track: TrackCheck, file: str) -> Iterator[Block]:
 class _Gauge:
     """Measures one file while it is read."""
 
-    def __init__(self, track: TrackCheck, floor: float) -> None:
+    def __init__(self, track: TrackCheck, floor: float, rounding: float) -> None:
         form = track.form
+        self._rounding = rounding
         self._step = 0.0 if form.bits == 32 else 2.0 ** (1 - form.bits)
         self._loudness = LoudnessMeter(form.rate_hz, form.channels)
         self._true_peak: TruePeakMeter | None = None
@@ -166,7 +169,7 @@ class _Gauge:
             self._true_peak.silence()
             true_peak = self._true_peak.peak
         peak = float(envelope.max(initial=0.0))
-        return FileSound(self._step, peak, true_peak, self._loudness.integrated(), envelope)
+        return FileSound(self._step, self._rounding, peak, true_peak, self._loudness.integrated(), envelope)
 
 
 def _check_levels(
@@ -211,8 +214,9 @@ def _check_regions(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation
     for start_s, end_s in stem.active_regions:
         claimed[round(start_s / hop_s) : -int(-(end_s - 1e-5) // hop_s)] = True
     floor = SOUND_FLOOR * 10.0 ** (stem.gain_db / 20.0)
-    quiet = sound.peak * 10.0 ** (-(_REGION_DB + _REGION_TOLERANCE_DB) / 20.0) - sound.step
-    loud = max(sound.peak * 10.0 ** (-(_REGION_DB - _REGION_TOLERANCE_DB) / 20.0), 1.5 * floor) + sound.step
+    slack = 0.5 * sound.step + sound.rounding
+    quiet = sound.peak * 10.0 ** (-(_REGION_DB + _REGION_TOLERANCE_DB) / 20.0) - slack
+    loud = max(sound.peak * 10.0 ** (-(_REGION_DB - _REGION_TOLERANCE_DB) / 20.0), 1.5 * floor) + slack
     for wrong, what in ((claimed & (peaks < quiet), "no sound inside"), (~claimed & (peaks > loud), "sound outside")):
         if wrong.any():
             first_s, seconds = float(np.argmax(wrong)) * hop_s, float(wrong.sum()) * hop_s

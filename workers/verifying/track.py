@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.annotation import StemAnnotation
-from schemas.convert import AudioForm
+from schemas.annotation import SongAnnotation, StemAnnotation
+from schemas.convert import AudioForm, MixOrigin, rounding_of
 from schemas.dataset import TrackRecord
 from schemas.instruments import PatchChoice
 from schemas.patch import SoundSettings
@@ -32,6 +32,19 @@ class TrackCheck:
     def has(self, file: str) -> bool:
         """Whether the manifest lists the file and it is there."""
         return any(known.path == file for known in self.record.files) and (self.folder / file).is_file()
+
+    def roundings(self, song: SongAnnotation) -> list[float]:
+        """Return how far a sample may be off after each time that it was rounded, in order, 1.0 being full scale."""
+        return [rounding_of(bits, dither=dither) for bits, dither in self._rounded(song)]
+
+    def dithered(self, song: SongAnnotation) -> bool:
+        """Whether the samples were last rounded with dither."""
+        return self._rounded(song)[-1][1]
+
+    def _rounded(self, song: SongAnnotation) -> list[tuple[int, bool]]:
+        output = self.plan.output
+        lossy = [(done.bits, done.dither) for done in song.conversions if done.mix is not MixOrigin.KEPT]
+        return [(output.bits, output.dither), *lossy]
 
     def choice_of(self, stem: StemAnnotation) -> PatchChoice | None:
         """Return the choice of the plan's instrument map that a stem says it was played by; None where it has none."""

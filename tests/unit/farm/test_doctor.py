@@ -150,3 +150,32 @@ def test_a_database_that_does_not_answer_is_found_without_its_password() -> None
     check = doctor.ledger_check("postgresql://farm:secret@127.0.0.1:1/farm")
     assert not check.ok
     assert "secret" not in check.found + check.fix
+
+
+PLUGINS = {"dawdreamer": "0.9.0", "hint": "", "libgl": "libGL.so.1", "formats": {"lv2": 51, "au": 0}, "scanned": 3,
+           "found": {"works": 2, "wrong_machine": 1}}  # fmt: skip
+
+
+def _overview(**changes: object) -> doctor.Run:
+    return _answering(json.dumps({"event": "done", "result": {**PLUGINS, **changes}}))
+
+
+def test_plugins_are_counted_with_what_became_of_them() -> None:
+    library, plugins = doctor.plugin_checks(_overview(), None)
+    assert library == Check("libGL", True, "libGL.so.1")
+    assert plugins == Check("plug-ins", True, "51 lv2; when scanned: 2 works, 1 wrong machine")
+    assert "farm patches scan" in doctor.plugin_checks(_overview(found={}), None)[1].found
+
+
+@pytest.mark.parametrize(
+    "changes", [{"dawdreamer": "", "hint": "pip install it"}, {"libgl": ""}, {"formats": {"lv2": 0}}]
+)
+def test_what_plugins_lack_is_a_fault_only_where_their_engine_is_asked_for(changes: dict[str, object]) -> None:
+    assert all(check.ok for check in doctor.plugin_checks(_overview(**changes), "fluidsynth,faust"))
+    told = [check for check in doctor.plugin_checks(_overview(**changes), "fluidsynth,dawdreamer") if not check.ok]
+    assert [("install" in check.fix, "install" in check.found) for check in told] == [(True, True)]
+
+
+def test_plugins_that_cannot_be_counted_are_no_fault_of_a_host_that_serves_none() -> None:
+    assert doctor.plugin_checks(_answering("", stderr="Traceback", code=1), None)[0].ok
+    assert not doctor.plugin_checks(_answering("", stderr="Traceback", code=1), "dawdreamer")[0].ok

@@ -12,7 +12,6 @@ from schemas.plan import DatasetPlan
 from schemas.roles import MixRole, RoleMatch, StemKind, effects_of
 
 BASS = StemKind("Bass", "", 33, False)
-SONG: dict[str, Any] = {"seed": 1, "song_hash": "song"}
 
 
 def reverb(**values: Any) -> Effect:
@@ -45,8 +44,8 @@ def test_the_first_role_that_fits_counts_and_the_room_is_the_same_for_all_stems(
         MixRole(effects=[Effect(effect="chorus", source="x")]),
     ]
     room = [reverb(parameters={"wet": {"uniform": [0.0, 1.0]}})]
-    bass = effects_of(roles, room, BASS, stem="S00", **SONG)
-    other = effects_of(roles, room, BASS._replace(inst_class="Piano"), stem="S01", **SONG)
+    bass = effects_of(roles, room, BASS, stem="S00", seed=1, song_hash="song")
+    other = effects_of(roles, room, BASS._replace(inst_class="Piano"), stem="S01", seed=1, song_hash="song")
     assert [one.applied.effect for one in bass] == ["saturation", "reverb"]
     assert [one.applied.effect for one in other] == ["chorus", "reverb"]
     assert bass[-1] == other[-1]

@@ -110,6 +110,20 @@ def test_patches_lists_work_by_patch(ledger: Ledger, call: Call) -> None:
     assert "Toy" in text
 
 
+def test_patches_lists_presets_one_by_one_where_asked(ledger: Ledger, call: Call) -> None:
+    number, worker = rendering(ledger)
+    (lease,) = worker.lease(limit=1)
+    ledger.quarantine("Toy:000:003", "it hums")
+    found = {row["patch"]: row for row in call("patches", number, "--presets", "--json").json}
+    assert len(found) == sum(row["ready"] + row["leased"] for row in found.values()) == 5
+    assert (found[lease.job.patch.name]["leased"], found["Toy:000:003"]["quarantined"]) == (1, True)
+    assert sum(row["quarantined"] for row in found.values()) == 1
+    text = call("patches", "--presets").out
+    assert [name for name in found if name not in text] == []
+    assert text == call("patches", "work", "--presets").out
+    assert call("patches", 77, "--presets").code == 2
+
+
 def test_patches_of_an_unknown_submission_names_it(ledger: Ledger, call: Call) -> None:
     answer = call("patches", 77)
     assert answer.code == 2

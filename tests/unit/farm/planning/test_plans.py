@@ -75,6 +75,18 @@ def test_the_plan_hash_ignores_where_the_source_lies_and_nothing_that_changes_th
         assert build_plan({"source": "a"}, {key: value}).plan_hash != plan.plan_hash
 
 
+def test_dither_is_for_16_bits_and_counts_in_the_plan_hash_where_it_is_wanted() -> None:
+    plain, said = build_plan({"source": "a"}), {"bits": 16, "dither": True}
+    assert build_plan({"source": "a", "output": {"dither": False}}).plan_hash == plain.plan_hash
+    assert "dither" not in plain.model_dump_json()
+    dithered = build_plan({"source": "a", "output": said})
+    assert type(dithered).model_validate_json(dithered.model_dump_json()) == dithered
+    assert dithered.plan_hash != build_plan({"source": "a", "output": {"bits": 16}}).plan_hash
+    for form in ({}, {"bits": 24}, {"bits": 32, "format": "wav"}):
+        with pytest.raises(PlanError, match="dither: true is for bits: 16"):
+            build_plan({"source": "a", "output": {**form, "dither": True}})
+
+
 def test_a_store_in_a_folder_is_beside_the_plan_and_one_in_a_bucket_stays_as_it_is(tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text("source: midi\nstore: {url: stems}\n")
@@ -87,3 +99,9 @@ def test_a_key_in_a_store_is_refused_and_not_repeated() -> None:
     with pytest.raises(PlanError, match=r"store\.url") as failure:
         build_plan({"source": "a", "store": {"url": "s3://someone:hunter2@bucket"}})
     assert "hunter2" not in str(failure.value)
+
+
+def test_dither_and_a_limiter_are_refused_together() -> None:
+    values = {"source": "midi", "output": {"bits": 16, "dither": True}, "mix": {"loudness_lufs": -16}}
+    with pytest.raises(PlanError, match="leave out one or the other"):
+        build_plan(values)

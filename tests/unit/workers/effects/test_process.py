@@ -118,6 +118,8 @@ def test_a_plug_in_is_an_effect_too(host: EffectsProcess, tmp_path: Path) -> Non
     made, audio = run(host, tmp_path, ChosenEffect(effect, applied))
     assert made.measured.frames > 3 * RATE_HZ, "it echoes"
     assert audio.max() > 0.01
+    room = chosen('import("stdfaust.lib"); process = dm.zita_light;')
+    run(host, tmp_path, ChosenEffect(effect, applied), room)
     other = effect.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(EngineError, match="another version"):
         run(host, tmp_path, ChosenEffect(other, applied))

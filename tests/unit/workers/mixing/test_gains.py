@@ -63,6 +63,23 @@ def test_the_ceiling_leaves_room_for_the_rounding_of_every_stem(bits: int, stems
     assert math.floor(ceiling.stem * scale + 0.5) <= limit
 
 
+@pytest.mark.parametrize("stems", [1, 2, 40, 999])
+@pytest.mark.parametrize("overshoot", [1.0, 2.02])
+def test_with_dither_it_leaves_room_for_three_times_as_much(stems: int, overshoot: float) -> None:
+    ceiling = ceiling_for(PLAN, bits=16, stems=stems, peak_sum=1.0, overshoot=overshoot, dither=True)
+    limit = math.floor(10 ** (-1 / 20) * 2**15)
+    assert ceiling.mix * 2**15 + 1.5 * stems * overshoot <= limit
+    assert ceiling.stem * 2**15 + (1.0 if overshoot == 1.0 else 1.5 * overshoot) <= limit
+
+
+def test_under_the_lowest_ceiling_there_is_room_for_the_most_dithered_stems() -> None:
+    ceiling = ceiling_for(MixPlan(ceiling_db=-30.0), bits=16, stems=999, peak_sum=5000.0, overshoot=2.02, dither=True)
+    limit = 10 ** (-30 / 20)
+    assert ceiling.mix >= 0.2 * limit
+    # a sum of so many errors has a standard deviation of sqrt(999) / 2 steps
+    assert ceiling.mix * 2**15 + 15 * math.sqrt(999) / 2 <= limit * 2**15
+
+
 @pytest.mark.parametrize("bits", [16, 24])
 def test_at_zero_decibels_full_scale_itself_is_out_of_reach_of_integers(bits: int) -> None:
     scale = 2.0 ** (bits - 1)

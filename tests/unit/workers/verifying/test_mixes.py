@@ -14,12 +14,14 @@ from farm.planning.plans import build_plan
 from schemas.plan import DatasetPlan
 from tests.support.damage import TRACK, edit_annotation, edit_audio, found
 from tests.support.datasets import PLAN, make_dataset, read_annotation, reseal
+from tests.support.stems import Audio
 from workers.audio.files import Block
 from workers.verifying import Code, verify_dataset
 
 OUTPUTS: dict[str, dict[str, Any]] = {
     "flac24": {"rate_hz": 16000},
     "flac16": {"rate_hz": 16000, "bits": 16},
+    "dithered": {"rate_hz": 16000, "bits": 16, "dither": True},
     "wav32": {"rate_hz": 16000, "bits": 32, "format": "wav"},
 }
 
@@ -51,10 +53,33 @@ def test_it_is_as_it_claims(made: Path) -> None:
     assert verify_dataset(made, processes=1).findings == []
 
 
-@pytest.mark.parametrize("form", ["flac16", "wav32"])
+@pytest.mark.parametrize("form", ["flac16", "dithered", "wav32"])
 def test_it_is_as_it_claims_in_other_forms(tmp_path: Path, form: str) -> None:
     dataset = make_dataset(tmp_path, plan=planned(OUTPUTS[form]))
     assert verify_dataset(dataset, processes=1).findings == []
+
+
+def test_the_errors_of_dither_are_allowed_for_where_one_stem_makes_the_mix(tmp_path: Path) -> None:
+    """Its published stem times a factor is off by more than half a step and half a step times the factor."""
+    mix = {"stem_lufs": -40.0, "others": [{"name": "low", "stem_lufs": -52.0}]}
+    plan = build_plan(
+        {"name": "test", "source": "songs", "mix": mix, "output": {"rate_hz": 16000, "bits": 16, "dither": True}}
+    )
+
+    def alone(played: dict[str, Audio]) -> dict[str, Audio]:
+        return {"S00": played["S00"]}
+
+    dataset = make_dataset(tmp_path, plan=plan, spoil=alone)
+    assert codes(dataset) == set()
+    edit_audio(dataset, "mixes/low/mix.flac", _shifted, bits=16)
+    reseal(dataset, plan)
+    assert ("mixes/low/mix.flac", Code.NOT_THE_SUM) in codes(dataset)
+
+
+def _shifted(audio: Block) -> Block:
+    shifted = audio.copy()
+    shifted[1000:1100] += 4
+    return shifted
 
 
 def test_metadata_names_roles_and_mixes_and_without_any_has_no_word_of_them(made: Path, good: Path) -> None:
