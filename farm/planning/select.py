@@ -12,8 +12,9 @@ from farm.planning.rules import Rules
 from farm.planning.sieve import ScannedFile, Sieve
 from schemas.base import draw
 from schemas.compose import number_of
+from schemas.filters import DuplicatePlan
 from schemas.layouts import song_name
-from schemas.plan import DatasetPlan, DuplicatePlan
+from schemas.plan import DatasetPlan
 from schemas.song import SongSpec
 from schemas.states import RejectReason
 from schemas.words import counted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from farm.ledger.records import RejectedFile
-from schemas.plan import DuplicatePlan
+from schemas.filters import DuplicatePlan
 from schemas.song import SongFacts
 from schemas.states import RejectReason
 
