@@ -17,7 +17,9 @@ def built(mix: dict[str, Any], folder: Path | None = None) -> Any:
 
 
 def test_the_farms_own_are_known_by_name() -> None:
-    assert effect_names() == ["chorus", "compressor", "delay", "equaliser", "reverb", "saturation"]
+    assert effect_names() == [
+        "chorus", "compressor", "delay", "equaliser", "gain", "ladder_filter", "phaser", "reverb", "saturation",
+    ]  # fmt: skip
     mix = built({"room": ["reverb"], "roles": [{"effects": [{"effect": "delay", "probability": 0.5}]}]})
     assert "zita" in mix.room[0].source
     assert (mix.roles[0].effects[0].effect, mix.roles[0].effects[0].probability) == ("delay", 0.5)
