@@ -69,19 +69,16 @@ def test_layers_stand_where_their_rules_say_and_some_went_through_effects(made: 
 
 
 def test_an_effect_that_a_genre_never_has_is_in_none_of_its_songs(tmp_path: Path) -> None:
-    genre = {
-        "name": "plain",
-        "effects": dict.fromkeys(("compressor", "gain", "chorus", "ladder_filter", "phaser", "delay"), 0),
-    }
+    effects = dict.fromkeys(("compressor", "gain", "chorus", "ladder_filter", "phaser", "delay"), 0) | {"reverb": 10}
     plan = {
-        "compose": {"genres": [{**genre, "effects": {**genre["effects"], "reverb": 10}}], "count": 2, "length_s": 6},
+        "compose": {"genres": [{"name": "plain", "effects": effects}], "count": 2, "length_s": 6},
         "filters": {"min_duration_s": 0},
         "output": {"rate_hz": 16000, "parts": "mix"},
     }
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
     farm_json("run", tmp_path / "plan.yaml", "--out", tmp_path / "out")
     for _, song in songs(tmp_path / "out"):
-        effects = {stem["track_name"]: [one["effect"] for one in stem.get("effects", [])] for stem in song["stems"]}
-        assert effects.pop("bassline", []) == []
-        assert effects
-        assert all(chain == ["reverb"] for chain in effects.values())
+        chains = {stem["track_name"]: [one["effect"] for one in stem.get("effects", [])] for stem in song["stems"]}
+        assert chains.pop("bassline", []) == []
+        assert chains
+        assert all(chain == ["reverb"] for chain in chains.values())

@@ -21,6 +21,8 @@ from workers.engines.plugins import find_plugin, locate_plugin
 Audio = NDArray[np.float32]
 
 _BLOCK_FRAMES: Final = 512
+#: One box of each source that was compiled, and its desk: while there is one, Faust compiles the source no second time.
+_kept: Final[dict[str, tuple[Any, Any]]] = {}
 
 
 class Chain:
@@ -82,6 +84,7 @@ class Chain:
             raise _refused(effect, "its Faust source does not compile")
         if (box.get_num_input_channels(), box.get_num_output_channels()) != (2, 2):
             raise _refused(effect, "it is not stereo in and out")
+        _kept.setdefault(effect.source or "", (self._desk, box))
         paths = {row["label"]: row["name"] for row in box.get_parameters_description()}
         for parameter, value in applied.parameters.items():
             box.set_parameter(paths[_spelt(parameter, list(paths), effect)], value)

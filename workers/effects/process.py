@@ -80,7 +80,7 @@ def _until_it_ends(chain: Chain, audio: Audio, rate_hz: int, tail_max_s: float) 
     while True:
         frames = _on_grid(len(audio) + tail_s * rate_hz)
         wet = chain.run(audio, frames)
-        peak = np.abs(wet).max(axis=1)
+        peak = np.maximum(np.abs(wet[:, 0]), np.abs(wet[:, 1]))
         loud = np.flatnonzero(peak > max(SOUND_FLOOR, _ENDED_SHARE * float(peak.max(initial=0.0))))
         end = max(len(audio), int(loud[-1]) + 1 if len(loud) else 0)
         if end < frames - rate_hz // 10 or tail_s >= tail_max_s:

@@ -36,16 +36,20 @@ class _Ear:
         self._meter = LoudnessMeter(reader.rate_hz, reader.channels)
         self._hop_peaks = np.zeros(-(-reader.frames // HOP_FRAMES), np.float32)
         self._position = 0
+        self._magnitude = np.empty((SLAB_FRAMES, reader.channels), np.float32)
 
     def hear(self, first: int, published: NDArray[Any]) -> None:
         """Take what sounds from frame `first` on, which begins a hop."""
-        level = published.astype(np.float32) * self._scale
+        level = np.multiply(published, self._scale, dtype=np.float32)
         self._meter.silence(first - self._position)
         self._meter.write(level)
         self._position = first + len(level)
         hop = first // HOP_FRAMES
-        found = np.maximum.reduceat(np.abs(level).max(axis=1), range(0, len(level), HOP_FRAMES))
-        self._hop_peaks[hop : hop + len(found)] = found
+        count = -(-len(level) // HOP_FRAMES)
+        magnitude = self._magnitude[: count * HOP_FRAMES]
+        np.abs(level, out=magnitude[: len(level)])
+        magnitude[len(level) :] = 0.0
+        self._hop_peaks[hop : hop + count] = magnitude.reshape(count, -1).max(axis=1)
 
     def heard(self, frames: int) -> Heard:
         """Return what a stem was that is padded with silence to `frames` frames."""
