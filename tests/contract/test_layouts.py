@@ -87,7 +87,7 @@ class TestLayout:
 
 
 def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(PlanError, match="Choose one of slakh"):
+    with pytest.raises(PlanError, match="Choose one of musicgen, slakh"):
         layout_named("none")
 
 

@@ -21,6 +21,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from schemas.patch import ENGINES
 from tests.support.databases import new_ledger_url
 from tests.support.deploying import DEPLOY, broker_with_password, free_port, write_settings
 from tests.support.farms import DEMO, farm, farm_json, kill_tree, wait_until
@@ -141,7 +142,8 @@ def test_the_numbers_tell_what_the_farm_has_done(deployed: Deployed) -> None:
     assert _sum(series, "farm_patch_audio_seconds_total") == pytest.approx(status["stem_audio_s"], rel=1e-6)
     assert 1 <= _sum(series, "farm_cold_loads_total") <= _sum(series, "farm_patch_stems_total")
     assert 0 < _sum(series, "farm_patch_real_time_factor") < 1, "renders faster than it plays"
-    assert {labels["queue"] for labels, _ in series["farm_queue_depth"]} == {"songs", "tickets.fluidsynth"}
+    queues = {"songs", *(f"tickets.{engine}" for engine in ENGINES)}
+    assert {labels["queue"] for labels, _ in series["farm_queue_depth"]} == queues
     assert _sum(series, "farm_scheduler_tick_seconds_count") > 1
 
 
