@@ -191,7 +191,7 @@ def test_every_stage_says_what_it_has_done_and_what_that_cost(ledger: Ledger) ->
         "scan": (2, 0), "split": (2, 0), "render": (6, 0), "mix": (2, 0), "annotate": (2, 0), "publish": (2, 0),
     }  # fmt: skip
     assert stages["mix"].wall_s > 0.0
-    assert sum(cost.cpu_s for cost in stages.values()) > 0.8, "tasks use the processor too"
+    assert sum(cost.cpu_s for cost in stages.values()) >= 0.8, "that of the tasks may be too little to be seen"
 
 
 def test_a_task_that_fails_costs_its_stage_and_does_nothing(ledger: Ledger) -> None:
