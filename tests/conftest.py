@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 
@@ -26,9 +27,11 @@ settings.load_profile("ci" if IN_CI else "here")
 
 
 def pytest_configure() -> None:
-    """Take the person's own farm out of the environment, so that no test ever speaks to it."""
+    """Take the person's own farm out of the environment, so that no test speaks to it, and let Ctrl-C be heard."""
     for name in [name for name in os.environ if name.startswith("FARM_")]:
         del os.environ[name]
+    # A shell that starts the tests in the background has them ignore Ctrl-C; what they start must not inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart() -> None:
