@@ -14,10 +14,11 @@ from farm.scheduling.broker import Broker
 from schemas.states import EventKind, SubmissionState
 from tests.support.farms import farm_json, kill_tree, published, start, wait_until
 from tests.support.midi import name, note, program, song
+from tests.support.plugins import needs_dawdreamer
 from tests.support.soundfont import sine, write_soundfont
 from workers.specimens.soundfont import Preset, Zone
 
-pytest.importorskip("dawdreamer", reason="dawdreamer is not installed: pip install 'stemfarm[plugins]'")
+pytestmark = needs_dawdreamer
 
 MAP = """
 name: two

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from schemas.patch import FaustSettings, Patch
 from schemas.patchfile import PatchFile
 from schemas.result import EngineReport
 from tests.support.engines import Audio, Tape
+from tests.support.plugins import HAS_DAWDREAMER
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "presets" / "patches" / "faust"
@@ -65,8 +65,8 @@ def effect(name: str, sound: str, seconds: float, rate_hz: int = 44100, **parame
 
 def perform_all(requests: Sequence[dict[str, Any]], folder: Path) -> list[list[Take]]:
     """Answer requests in one process; skip where DawDreamer is not installed."""
-    if importlib.util.find_spec("dawdreamer") is None:
-        pytest.skip("needs DawDreamer (pip install dawdreamer)")
+    if not HAS_DAWDREAMER:
+        pytest.skip("DawDreamer does not work here")
     asked, answered = folder / "requests.json", folder / "answers.npz"
     asked.write_text(json.dumps(list(requests)))
     command = [sys.executable, "-m", "tests.support.faust", str(asked), str(answered)]

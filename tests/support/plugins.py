@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from ctypes.util import find_library
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,9 +15,12 @@ from schemas.errors import AssetError, MissingDependencyError
 from schemas.patch import Patch
 from workers.engines.patchprobe import probe_patches
 
-#: DawDreamer may crash whoever imports it, so that only its package is looked for.
+#: DawDreamer may crash whoever imports it, so that only its package is looked for, and the library of the system without
+#: which it does not load.
+HAS_DAWDREAMER = find_spec("dawdreamer") is not None and (sys.platform != "linux" or find_library("GL") is not None)
 needs_dawdreamer = pytest.mark.skipif(
-    find_spec("dawdreamer") is None, reason="DawDreamer is not installed: pip install 'stemfarm[plugins]'"
+    not HAS_DAWDREAMER,
+    reason="DawDreamer does not work here: pip install 'stemfarm[plugins]', and libGL (apt install libgl1)",
 )
 
 #: Bundles and files that `deploy/install-plugins` brings.
