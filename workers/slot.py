@@ -24,8 +24,7 @@ from workers.logs import drop_log, keep_log
 from workers.outbox import HASTE_S, Outbox
 from workers.rendering import INFRASTRUCTURE, Rendered, render_stem
 from workers.spool import Committed, Failed, Happened, Released, Spool, left_behind, spool_path
-from workers.store import close_stores
-from workers.tasks import run_task
+from workers.tasks import let_go, run_task
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ class Slot:
                 raise
             _log.warning("the slot leaves without the ledger's knowledge", extra={"error": error.message})
         finally:
-            close_stores()
+            let_go()
             if self._log is not None:
                 drop_log(self._log)
 

@@ -1,19 +1,16 @@
-"""One chain of effects in DawDreamer; imported only in the effects process."""
+"""One chain of effects in DawDreamer, a plug-in among them; imported only in the effects process."""
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.effects import AppliedEffect, ChosenEffect, Effect
-from schemas.errors import EngineError
 from schemas.patch import PluginSettings
-from schemas.states import FailureReason
+from workers.effects.refusals import refused, spelt
 from workers.engines.faustvoice import load_dawdreamer
 from workers.engines.lv2 import lv2_folders
 from workers.engines.plugins import find_plugin, locate_plugin
@@ -21,8 +18,6 @@ from workers.engines.plugins import find_plugin, locate_plugin
 Audio = NDArray[np.float32]
 
 _BLOCK_FRAMES: Final = 512
-#: One box of each source that was compiled, and its desk: while there is one, Faust compiles the source no second time.
-_kept: Final[dict[str, tuple[Any, Any]]] = {}
 
 
 class Chain:
@@ -79,51 +74,30 @@ class Chain:
         try:
             compiled = bool(box.compile())
         except RuntimeError as error:
-            raise _refused(effect, f"its Faust source does not compile: {error}") from error
+            raise refused(effect, f"its Faust source does not compile: {error}") from error
         if not compiled:
-            raise _refused(effect, "its Faust source does not compile")
+            raise refused(effect, "its Faust source does not compile")
         if (box.get_num_input_channels(), box.get_num_output_channels()) != (2, 2):
-            raise _refused(effect, "it is not stereo in and out")
-        _kept.setdefault(effect.source or "", (self._desk, box))
+            raise refused(effect, "it is not stereo in and out")
         paths = {row["label"]: row["name"] for row in box.get_parameters_description()}
         for parameter, value in applied.parameters.items():
-            box.set_parameter(paths[_spelt(parameter, list(paths), effect)], value)
+            box.set_parameter(paths[spelt(parameter, list(paths), effect)], value)
         return box
 
     def _plugin(self, name: str, effect: Effect, applied: AppliedEffect) -> Any:
         if effect.format is None or effect.plugin is None:
-            raise _refused(effect, "it has no format")
+            raise refused(effect, "it has no format")
         settings = PluginSettings(plugin=effect.plugin, format=effect.format)
         asset = find_plugin(settings)
         if effect.sha256 is not None and asset.sha256 != effect.sha256:
-            raise _refused(effect, f"this host has another version of it (SHA-256 {asset.sha256[:12]})")
+            raise refused(effect, f"this host has another version of it (SHA-256 {asset.sha256[:12]})")
         found = locate_plugin(asset, settings)
         os.environ["LV2_PATH"] = os.pathsep.join(map(str, lv2_folders()))
         try:
             box = self._desk.make_plugin_processor(name, found.plugin)
         except RuntimeError as error:
-            raise _refused(effect, f"the plug-in cannot be loaded: {error}") from error
+            raise refused(effect, f"the plug-in cannot be loaded: {error}") from error
         indices = {row["name"]: row["index"] for row in box.get_parameters_description()}
         for parameter, value in applied.parameters.items():
-            box.set_parameter(indices[_spelt(parameter, list(indices), effect)], value)
+            box.set_parameter(indices[spelt(parameter, list(indices), effect)], value)
         return box
-
-
-def _spelt(name: str, known: Sequence[str], effect: Effect) -> str:
-    """Return a parameter's name as the effect spells it."""
-    found = next((other for other in known if other.casefold() == name.casefold()), None)
-    if found is not None:
-        return found
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else f"It has {', '.join(known) or 'none'}"
-    raise EngineError(
-        f"the effect {effect.effect} has no parameter `{name}`", hint=hint, cause=FailureReason.MISSING_ASSET
-    )
-
-
-def _refused(effect: Effect, why: str) -> EngineError:
-    return EngineError(
-        f"the effect {effect.effect}: {why}",
-        hint="Mend it in the plan's `mix`, or take it out",
-        cause=FailureReason.MISSING_ASSET,
-    )

@@ -1,4 +1,4 @@
-"""Drives the effects process: one for all stems of a song, ended when they are done, or when one takes too long."""
+"""Drives the effects process: one a slot, warm from song to song, ended when it takes too long over a stem."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final, NamedTuple, Self
 
 from schemas.effects import ChosenEffect
@@ -34,15 +35,10 @@ class Processed(NamedTuple):
 
 
 class EffectsProcess:
-    """Sends stems through effects, in a process that may crash or hang without harm.
+    """Sends stems through effects, in a process that may crash or hang without harm."""
 
-    Args:
-        words: file that takes what native code prints.
-    """
-
-    def __init__(self, words: Path) -> None:
-        self._words_path = words
-        self._words = words.open("wb")
+    def __init__(self) -> None:
+        self._words = TemporaryFile()  # noqa: SIM115  what native code prints; it is closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "workers.effects.process", "--parent", str(os.getpid())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, env=engine_environment(),
@@ -53,9 +49,18 @@ class EffectsProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
         self._kill()
         self._process.communicate()
         self._words.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -95,6 +100,8 @@ class EffectsProcess:
 
         clock = threading.Timer(limit_s, end)
         clock.start()
+        self._words.seek(0)  # the process writes where its parent stands
+        self._words.truncate()
         try:
             with suppress(BrokenPipeError):
                 stdin = pipe_of(self._process.stdin)
@@ -114,7 +121,8 @@ class EffectsProcess:
         if limit_s is not None:
             return EngineError(f"an effect took longer than {limit_s:.0f} s", cause=FailureReason.RENDER_TIMEOUT)
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        words = self._words_path.read_text(errors="replace")[-_LAST_WORDS:].strip()
+        self._words.seek(0)
+        words = self._words.read().decode(errors="replace")[-_LAST_WORDS:].strip()
         return EngineError(
             f"the effects process ended with {how}" + (f": {words}" if words else ""), cause=FailureReason.ENGINE_CRASH
         )
@@ -122,3 +130,22 @@ class EffectsProcess:
     def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+#: The warm process of this slot, if it has one.
+_warm: Final[list[EffectsProcess]] = []
+
+
+def warm_effects() -> EffectsProcess:
+    """Return this slot's own effects process, in which sources that were compiled stay so; a new one where it has ended."""
+    if _warm and not _warm[0].is_alive:
+        close_effects()
+    if not _warm:
+        _warm.append(EffectsProcess())
+    return _warm[0]
+
+
+def close_effects() -> None:
+    """End this slot's effects process."""
+    while _warm:
+        _warm.pop().close()

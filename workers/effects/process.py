@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from workers.audio.meter import integrated_loudness
 from workers.audio.recorder import Recorder, Recording
 from workers.audio.stemfile import StemReader
 from workers.effects.chain import Audio, Chain
+from workers.effects.libfaust import streams
+from workers.effects.stream import BLOCK_FRAMES, Stream
 from workers.engines.process import die_with_parent, private_channels
 
 #: How long what rings on is listened for at first, seconds; twice as long each time it still sounds.
@@ -47,58 +50,109 @@ def process(order: dict[str, Any]) -> Recording:
         ChosenEffect(Effect.model_validate(effect), AppliedEffect.model_validate(applied))
         for effect, applied in order["effects"]
     ]
-    with StemReader(Path(order["stem"])) as reader:
-        rate_hz, channels = reader.rate_hz, reader.channels
-        audio = _stereo(reader)
-        audio *= _line_gain(reader)
-    wet = _until_it_ends(Chain(effects, rate_hz), audio, rate_hz, float(order["tail_max_s"]))
-    if channels == 1:
-        wet = np.ascontiguousarray(wet.mean(axis=1, dtype=np.float32, keepdims=True))
-    with Recorder(Path(order["part"]), rate_hz=rate_hz, channels=channels) as recorder:
-        for start, stop, sounds in _stretches(wet):
-            recorder.write(wet[start:stop]) if sounds else recorder.silence(stop - start)
+    tail_max_s = float(order["tail_max_s"])
+    with (
+        StemReader(Path(order["stem"])) as reader,
+        Recorder(Path(order["part"]), rate_hz=reader.rate_hz, channels=reader.channels) as recorder,
+    ):
+        if any(chosen.effect.plugin for chosen in effects) or not streams():
+            _in_one_piece(Chain(effects, reader.rate_hz), reader, recorder, tail_max_s)
+        else:
+            with Stream(effects, reader.rate_hz) as stream:
+                _block_by_block(stream, reader, recorder, tail_max_s)
         return recorder.finish()
 
 
-def _stereo(reader: StemReader) -> Audio:
-    """Return a stem as float32 [frames, 2]."""
-    audio = np.zeros((reader.frames, 2), np.float32)
-    for first, samples in reader.stretches():
-        audio[first : first + len(samples)] = samples
-    return audio
+def _block_by_block(stream: Stream, reader: StemReader, recorder: Recorder, tail_max_s: float) -> None:
+    """Send a stem through a chain that keeps its state, and then silence until what rings on has ended."""
+    gain, peak = line_gain(reader), 0.0
+    block = np.empty((BLOCK_FRAMES, 2), np.float32)
+    for start in range(0, reader.frames, BLOCK_FRAMES):
+        samples = block[: min(BLOCK_FRAMES, reader.frames - start)]
+        read_stereo(reader, start, samples)
+        np.multiply(samples, gain, out=samples)
+        wet = stream.run(samples)
+        peak = max(peak, float(wet.max()), -float(wet.min()))
+        recorder.write(in_channels(wet, reader.channels))
+    tail: list[Audio] = [np.zeros((0, 2), np.float32)]
+
+    def ring(wanted: int) -> Audio:
+        for start in range(sum(map(len, tail)), wanted, BLOCK_FRAMES):
+            samples = block[: min(BLOCK_FRAMES, wanted - start)]
+            samples[:] = 0.0
+            tail.append(stream.run(samples).copy())
+        return np.concatenate(tail)
+
+    rings = until_it_ends(ring, reader, peak, tail_max_s)
+    recorder.write(in_channels(rings, reader.channels))
 
 
-def _line_gain(reader: StemReader) -> np.float32:
+def _in_one_piece(chain: Chain, reader: StemReader, recorder: Recorder, tail_max_s: float) -> None:
+    """Send a stem through a chain that begins anew at every run, with more and more time to ring on."""
+    audio = np.empty((reader.frames, 2), np.float32)
+    read_stereo(reader, 0, audio)
+    audio *= line_gain(reader)
+    wet = audio
+
+    def ring(wanted: int) -> Audio:
+        nonlocal wet
+        wet = chain.run(audio, reader.frames + wanted)
+        return wet[reader.frames :]
+
+    rings = until_it_ends(ring, reader, float(np.abs(audio).max(initial=0.0)), tail_max_s)
+    recorder.write(in_channels(wet[: reader.frames + len(rings)], reader.channels))
+
+
+def until_it_ends(ring: Callable[[int], Audio], reader: StemReader, peak: float, tail_max_s: float) -> Audio:
+    """Return what rings on behind a stem, as long as it is heard and at most `tail_max_s`.
+
+    Args:
+        ring: returns at least so many frames of it, float32 [frames, 2].
+        reader: of the stem.
+        peak: of the stem, linear.
+        tail_max_s: longest time.
+    """
+    tail_s = min(_TAIL_S, tail_max_s)
+    while True:
+        wanted = on_grid(reader.frames + tail_s * reader.rate_hz) - reader.frames
+        rings = ring(wanted)
+        end = ring_end(rings, max(peak, float(np.abs(rings).max(initial=0.0))))
+        if end < wanted - reader.rate_hz // 10 or tail_s >= tail_max_s:
+            return rings[: min(wanted, on_grid(reader.frames + end) - reader.frames)]
+        tail_s = min(2 * tail_s, tail_max_s)
+
+
+def ring_end(rings: Audio, peak: float) -> int:
+    """Return behind which frame of what rings on nothing is heard any more, all of the stem having this peak."""
+    loudest = np.maximum(np.abs(rings[:, 0]), np.abs(rings[:, 1]))
+    loud = np.flatnonzero(loudest > max(SOUND_FLOOR, _ENDED_SHARE * peak))
+    return int(loud[-1]) + 1 if len(loud) else 0
+
+
+def read_stereo(reader: StemReader, start: int, out: Audio) -> None:
+    """Fill float32 [frames, 2] from frame `start` of a stem; mono goes to both sides."""
+    if reader.channels == 2:
+        reader.read(start, len(out), out)
+        return
+    mono = np.empty((len(out), 1), np.float32)
+    reader.read(start, len(out), mono)
+    out[:] = mono
+
+
+def in_channels(wet: Audio, channels: int) -> Audio:
+    """Return stereo in the channels of its stem: in mono the mean of both sides."""
+    return wet if channels == 2 else np.ascontiguousarray(wet.mean(axis=1, dtype=np.float32, keepdims=True))
+
+
+def line_gain(reader: StemReader) -> np.float32:
     """Return the factor that brings a stem to `LINE_LUFS`, so that thresholds mean the same for all."""
     loudness = integrated_loudness(reader.hop_power)
     return np.float32(1.0 if loudness is None else 10.0 ** ((LINE_LUFS - loudness) / 20.0))
 
 
-def _until_it_ends(chain: Chain, audio: Audio, rate_hz: int, tail_max_s: float) -> Audio:
-    """Run a chain until what rings on has ended, or `tail_max_s` have passed; the length is a multiple of 64 frames."""
-    tail_s = min(_TAIL_S, tail_max_s)
-    while True:
-        frames = _on_grid(len(audio) + tail_s * rate_hz)
-        wet = chain.run(audio, frames)
-        peak = np.maximum(np.abs(wet[:, 0]), np.abs(wet[:, 1]))
-        loud = np.flatnonzero(peak > max(SOUND_FLOOR, _ENDED_SHARE * float(peak.max(initial=0.0))))
-        end = max(len(audio), int(loud[-1]) + 1 if len(loud) else 0)
-        if end < frames - rate_hz // 10 or tail_s >= tail_max_s:
-            return wet[: min(frames, _on_grid(end))]
-        tail_s = min(2 * tail_s, tail_max_s)
-
-
-def _on_grid(frames: float) -> int:
+def on_grid(frames: float) -> int:
+    """Round up to the multiple of 64 that raw stems are long."""
     return math.ceil(frames / _GRID_FRAMES) * _GRID_FRAMES
-
-
-def _stretches(audio: Audio) -> list[tuple[int, int, bool]]:
-    """Return (start, stop, whether it sounds) of stretches of a second or so, so that silence stays exact silence."""
-    step = 1 << 15
-    return [
-        (start, min(start + step, len(audio)), bool(np.any(audio[start : start + step])))
-        for start in range(0, len(audio), step)
-    ]
 
 
 def answer(line: bytes) -> dict[str, Any]:

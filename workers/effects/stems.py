@@ -11,7 +11,7 @@ from schemas.effects import ChosenEffect
 from schemas.plan import DatasetPlan
 from schemas.roles import StemKind, effects_of
 from workers.audio.stemfile import StemReader
-from workers.effects.client import EffectsProcess
+from workers.effects.client import EffectsProcess, warm_effects
 from workers.mixing.stems import StemInput
 
 
@@ -52,16 +52,15 @@ def through_effects(
         return list(stems)
     folder = Path(stack.enter_context(TemporaryDirectory(prefix=".effects-", dir=near.parent)))
     found = []
-    with EffectsProcess(folder / "words") as host:
-        for stem in stems:
-            chain = chains[stem.name]
-            if not chain or stem.measured.loudness_lufs is None:
-                found.append(stem)  # silence stays silence
-            elif any(chosen.effect.plugin for chosen in chain):
-                with EffectsProcess(folder / "words of plug-ins") as own:  # nothing was ever loaded in it
-                    found.append(_through(own, stem, chain, folder, plan, stack))
-            else:
-                found.append(_through(host, stem, chain, folder, plan, stack))
+    for stem in stems:
+        chain = chains[stem.name]
+        if not chain or stem.measured.loudness_lufs is None:
+            found.append(stem)  # silence stays silence
+        elif any(chosen.effect.plugin for chosen in chain):
+            with EffectsProcess() as own:  # nothing was ever loaded in it
+                found.append(_through(own, stem, chain, folder, plan, stack))
+        else:
+            found.append(_through(warm_effects(), stem, chain, folder, plan, stack))
     return found
 
 
@@ -77,6 +76,6 @@ def _through(
         stem.reader.path, folder / f"{stem.name}.stem", chain,
         duration_s=stem.reader.frames / stem.reader.rate_hz, tail_max_s=plan.tail_max_s,
     )  # fmt: skip
-    reader = stack.enter_context(StemReader(made.path, expected_hash=made.data_hash))
+    reader = stack.enter_context(StemReader(made.path))
     applied = tuple(chosen.applied for chosen in chain)
     return stem._replace(reader=reader, measured=made.measured, effects=applied)

@@ -9,6 +9,8 @@ from farm.ledger import Ledger, TaskRef
 from schemas.errors import DiskFullError, FarmError, StoreAwayError, StoreError
 from schemas.states import FailureReason, TaskKind
 from workers.config import WorkerSettings
+from workers.effects.client import close_effects
+from workers.store import close_stores
 from workers.tasks import annotate, mix, probe, publish, scan, split
 from workers.tasks.mending import mend_song
 
@@ -46,6 +48,12 @@ def run_task(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     except Exception as error:  # noqa: BLE001  what nobody foresaw is named too, and not taken for a lost slot
         _log.exception("task broke", extra={"task": task.kind.value})
         ledger.fail_task(task, FailureReason.TASK_FAILED, f"{type(error).__name__}: {error}", infra=False)
+
+
+def let_go() -> None:
+    """Let go of what tasks keep from one to the next: open stores, and the warm effects process."""
+    close_stores()
+    close_effects()
 
 
 def reason_of(error: FarmError) -> FailureReason:

@@ -40,8 +40,8 @@ def raw_stem(folder: Path, channels: int = 2) -> Path:
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EffectsProcess]:
-    with EffectsProcess(tmp_path_factory.mktemp("effects") / "words") as process:
+def host() -> Iterator[EffectsProcess]:
+    with EffectsProcess() as process:
         yield process
 
 
@@ -104,7 +104,7 @@ def test_a_source_that_is_no_effect_is_refused_and_the_process_goes_on(
 
 
 def test_a_crash_is_told_with_its_signal(tmp_path: Path) -> None:
-    with EffectsProcess(tmp_path / "words") as process:
+    with EffectsProcess() as process:
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(EngineError, match="SIGKILL") as caught:
             run(process, tmp_path, chosen("process = _, _;"))
