@@ -35,6 +35,7 @@ lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 bench: $(VENV)/.installed-bench
 	@sh deploy/install-peers $(VENV) || true
 	$(PY) -m benchmarks $(BENCH_ARGS)
+	$(PY) -m benchmarks.composer
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -14,6 +14,7 @@ import psutil
 _MB = 1e6
 #: Modules by which a process is known.
 _ENGINE = "workers.engines.process"
+_EFFECTS = "workers.effects.process"
 _SLOT = "workers.local"
 _DRIVER = "farm"
 
@@ -76,7 +77,7 @@ class MemoryWatch(Watch):
         self.pair_anonymous_mb = 0.0
 
     def most(self, role: str) -> Peak:
-        """Return the most that any process of a role had: `driver`, `slot`, `engine` or `helper`."""
+        """Return the most that any process of a role had: `driver`, `slot`, `engine`, `effects` or `helper`."""
         found = [peak for peak in self._peaks.values() if peak.role == role]
         return Peak(
             role,
@@ -151,6 +152,8 @@ def _role(command: list[str]) -> str:
     """Return what a process is by its command line; a parent of slots is a helper."""
     if _ENGINE in command:
         return "engine"
+    if _EFFECTS in command:
+        return "effects"
     return "driver" if _DRIVER in command and _SLOT not in command else "helper"
 
 

@@ -90,17 +90,22 @@ class LoudnessMeter:
         while frames:
             if self._fill == 0 and self._quiet and not self._state.any():
                 hops = frames // self._hop
-                self._energies.append(np.zeros(hops))
+                self._energies.append(np.zeros((self._channels, hops)))
                 frames -= hops * self._hop
             count = min(frames, self._samples.shape[1] - self._fill)
             self._samples[:, self._fill : self._fill + count] = 0.0
             frames -= count
             self._advance(count)
 
+    def side_power(self) -> Matrix:
+        """Return the K-weighted mean square of every whole hop of 100 ms so far, [channels, hops]."""
+        energies = np.concatenate([*self._energies, self._measure(self._fill // self._hop, keep=False)], axis=1)
+        power: Matrix = energies / self._hop
+        return power
+
     def hop_power(self) -> Matrix:
         """Return the K-weighted mean square of every whole hop of 100 ms so far, summed over the channels, [hops]."""
-        energies = np.concatenate([*self._energies, self._measure(self._fill // self._hop, keep=False)])
-        power: Matrix = energies / self._hop
+        power: Matrix = self.side_power().sum(axis=0)
         return power
 
     def integrated(self) -> float | None:
@@ -117,11 +122,9 @@ class LoudnessMeter:
             self._fill, self._quiet = 0, True
 
     def _measure(self, hops: int, *, keep: bool) -> Matrix:
-        """Return the energy of each of the batch's first `hops` hops, summed over channels; `keep` the state then."""
-        if hops == 0:
-            return np.zeros(0)
-        if self._quiet and not self._state.any():
-            return np.zeros(hops)
+        """Return the energy of each of the batch's first `hops` hops, [channels, hops]; `keep` the state then."""
+        if hops == 0 or (self._quiet and not self._state.any()):
+            return np.zeros((self._channels, hops))
         plan, lanes = self._filter, self._channels * hops
         samples = self._samples[:, : hops * self._hop].reshape(-1, plan.row)
         rotated = self._rotated[: len(samples)]
@@ -133,7 +136,7 @@ class LoudnessMeter:
             final[np.abs(final) < _REST] = 0.0
             self._state = final
         vectors = rotated.reshape(lanes, -1)
-        energy: Matrix = np.vecdot(vectors, vectors).reshape(self._channels, hops).sum(axis=0)
+        energy: Matrix = np.vecdot(vectors, vectors).reshape(self._channels, hops)
         return energy
 
 

@@ -105,9 +105,9 @@ class Recorder:
         self._flush()
         frames = self._writer.frames
         self._loudness.silence(int(_PADDING_S * self._rate_hz) + 1)
-        power = self._loudness.hop_power()
+        power = self._loudness.side_power()
         data_hash = self._writer.finish(power)
-        loudness = integrated_loudness(power)
+        loudness = integrated_loudness(power.sum(axis=0))
         levels = self._levels.result()
         measured = StemMeasurement(
             frames=frames,

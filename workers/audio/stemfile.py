@@ -2,7 +2,8 @@
 
 A file holds, in this order:
     the stored chunks: float32, little-endian, interleaved, `CHUNK_FRAMES` frames each (the song's last one may be short)
-    the K-weighted power of every hop of 100 ms, float32, from which the loudness follows in any song and at any gain
+    the K-weighted power of every hop of 100 ms, float32, all of the first channel before the second: from it the loudness
+        follows in any song, at any gain and in any place
     a JSON footer: frames, channels, rate_hz, chunk_frames, hops, and segments: [[first chunk, number of chunks], ...]
     the footer's length in 8 bytes, little-endian, and the magic number `MAGIC`
 Chunks are counted from the first frame of the stem; one that no segment has is all zero. About half of the audio of
@@ -16,7 +17,7 @@ import errno
 import json
 import mmap
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -31,7 +32,7 @@ Samples = NDArray[np.float32]
 
 #: Frames of a chunk: stereo of 32 KB, which stays in the first-level cache while it is measured, hashed and written.
 CHUNK_FRAMES: Final = 4096
-MAGIC: Final = b"STEMF33\n"
+MAGIC: Final = b"STEMF34\n"
 _TRAILER_BYTES: Final = 8 + len(MAGIC)
 _SAMPLE_BYTES: Final = 4
 _HASH_BYTES: Final = 1 << 20
@@ -84,18 +85,18 @@ class StemWriter:
         self._next_chunk()
         self._frames += frames
 
-    def finish(self, hop_power: NDArray[np.floating] | Sequence[float] = ()) -> str:
-        """Write what was measured, [hops], and the footer; return the BLAKE3 hash of the file (64 hex digits)."""
-        power = np.asarray(hop_power, "<f4")
-        if len(power):
-            self._put(power.data.cast("B"))
+    def finish(self, side_power: NDArray[np.floating] | None = None) -> str:
+        """Write what was measured, [channels, hops], and the footer; return the BLAKE3 hash of the file (64 hex digits)."""
+        power = np.zeros((self._channels, 0)) if side_power is None else side_power
+        if power.size:
+            self._put(np.ascontiguousarray(power, "<f4").data.cast("B"))
         footer = json.dumps(
             {
                 "frames": self._frames,
                 "channels": self._channels,
                 "rate_hz": self._rate_hz,
                 "chunk_frames": CHUNK_FRAMES,
-                "hops": len(power),
+                "hops": power.shape[1],
                 "segments": self._segments,
             },
             separators=(",", ":"),
@@ -139,11 +140,15 @@ class StemReader:
         #: First frame and number of frames of each stretch that is not all zero, in order; the rest is silence.
         self.spans: list[tuple[int, int]] = self._spans(footer["segments"])
         count = sum(frames for _, frames in self.spans) * self.channels
-        if (count + footer["hops"]) * _SAMPLE_BYTES != body_bytes:
+        measures = footer["hops"] * self.channels
+        if (count + measures) * _SAMPLE_BYTES != body_bytes:
             raise self._damaged("its samples do not fill what its footer says")
         samples = np.frombuffer(data, "<f4", count).reshape(-1, self.channels)
-        #: K-weighted mean square of each hop of 100 ms, summed over channels, float64 [hops].
-        self.hop_power = np.frombuffer(data, "<f4", footer["hops"], count * _SAMPLE_BYTES).astype(np.float64)
+        power = np.frombuffer(data, "<f4", measures, count * _SAMPLE_BYTES).reshape(self.channels, -1)
+        #: K-weighted mean square of each hop of 100 ms, float64 [channels, hops].
+        self.side_power = power.astype(np.float64)
+        #: The same, summed over channels, float64 [hops].
+        self.hop_power = self.side_power.sum(axis=0)
         self._parts = np.split(samples, np.cumsum([frames for _, frames in self.spans])[:-1]) if self.spans else []
 
     def __enter__(self) -> Self:

@@ -16,12 +16,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.effects.denormals import CAN_FLUSH
 from workers.engines.faustvoice import load_dawdreamer
 
 Audio = NDArray[np.float32]
 
-#: What decays comes to rest at zero: numbers too small to be normal take a processor several times as long.
-_OPTIONS: Final = ("-ftz", "2")
+#: What decays comes to rest at zero, by additional code, where the processor does not see to it.
+_FLUSHING: Final = ("-ftz", "2")
 #: Length of libfaust's error messages, as its header asks for.
 _ERROR_BYTES: Final = 4096
 _BEST: Final = -1  #: highest level of optimisation
@@ -161,7 +162,7 @@ def _binary() -> Path:
 @cache
 def _factory(source: str) -> int:
     """Compile a source, once in this process."""
-    options = ["-I", str(_binary().parent / "faustlibraries"), *_OPTIONS]
+    options = ["-I", str(_binary().parent / "faustlibraries"), *(() if CAN_FLUSH else _FLUSHING)]
     given = (c_char_p * len(options))(*(option.encode() for option in options))
     error = ctypes.create_string_buffer(_ERROR_BYTES)
     made = library().createCDSPFactoryFromString(b"effect", source.encode(), len(options), given, b"", error, _BEST)

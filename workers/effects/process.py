@@ -28,6 +28,7 @@ from workers.audio.meter import integrated_loudness
 from workers.audio.recorder import Recorder, Recording
 from workers.audio.stemfile import StemReader
 from workers.effects.chain import Audio, Chain
+from workers.effects.denormals import flushed
 from workers.effects.libfaust import streams
 from workers.effects.stream import BLOCK_FRAMES, Stream
 from workers.engines.process import die_with_parent, private_channels
@@ -58,7 +59,7 @@ def process(order: dict[str, Any]) -> Recording:
         if any(chosen.effect.plugin for chosen in effects) or not streams():
             _in_one_piece(Chain(effects, reader.rate_hz), reader, recorder, tail_max_s)
         else:
-            with Stream(effects, reader.rate_hz) as stream:
+            with Stream(effects, reader.rate_hz) as stream, flushed():
                 _block_by_block(stream, reader, recorder, tail_max_s)
         return recorder.finish()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from workers.audio.files import AudioWriter
 from workers.audio.levels import HOP_FRAMES
-from workers.audio.meter import LoudnessMeter
+from workers.audio.meter import hop_frames, integrated_loudness
 from workers.audio.stemfile import StemReader
+from workers.mixing.limited import LimitedPower
 from workers.mixing.limiter import Curve, GainCurve
 from workers.mixing.pan import Factor, multiply_sides
 from workers.mixing.stems import SLAB_FRAMES, StretchCursor
@@ -29,21 +31,21 @@ class Heard(NamedTuple):
 
 
 class _Ear:
-    """Measures a stem while it is published: behind a limiter nothing of it follows from the raw one."""
+    """Measures a stem while it is published behind a limiter."""
 
-    def __init__(self, reader: StemReader, bits: int) -> None:
+    def __init__(self, reader: StemReader, bits: int, curve: GainCurve, factor: Factor) -> None:
         self._scale = np.float32(1.0 if bits == 32 else 2.0 ** (1 - bits))
-        self._meter = LoudnessMeter(reader.rate_hz, reader.channels)
+        self._hop_frames = hop_frames(reader.rate_hz)
+        sides = np.broadcast_to(np.asarray(factor, np.float64), reader.channels)
+        self._raw_power = (reader.side_power * np.square(sides)[:, None]).sum(axis=0)
+        self._power = LimitedPower(curve, reader.rate_hz, reader.channels)
         self._hop_peaks = np.zeros(-(-reader.frames // HOP_FRAMES), np.float32)
-        self._position = 0
         self._magnitude = np.empty((SLAB_FRAMES, reader.channels), np.float32)
 
     def hear(self, first: int, published: NDArray[Any]) -> None:
         """Take what sounds from frame `first` on, which begins a hop."""
         level = np.multiply(published, self._scale, dtype=np.float32)
-        self._meter.silence(first - self._position)
-        self._meter.write(level)
-        self._position = first + len(level)
+        self._power.take(first, level)
         hop = first // HOP_FRAMES
         count = -(-len(level) // HOP_FRAMES)
         magnitude = self._magnitude[: count * HOP_FRAMES]
@@ -53,8 +55,11 @@ class _Ear:
 
     def heard(self, frames: int) -> Heard:
         """Return what a stem was that is padded with silence to `frames` frames."""
-        self._meter.silence(frames - self._position)
-        loudness = self._meter.integrated()
+        self._power.silence(frames)
+        known = np.zeros(frames // self._hop_frames)
+        heard = min(len(known), len(self._raw_power))
+        known[:heard] = self._raw_power[:heard]
+        loudness = integrated_loudness(self._power.power(known))
         lufs = None if loudness is None else round(loudness, _DIGITS)
         return Heard(float(self._hop_peaks.max(initial=0.0)), lufs, self._hop_peaks)
 
@@ -64,7 +69,7 @@ class StemLane:
 
     Args:
         reader: of the raw stem.
-        gain: linear.
+        factor: linear, one or one a channel.
         writer: of the published one; None where it is not wanted.
         bits: of the published samples.
         curve: of a limiter; with one the stem is measured as it is published.
@@ -73,17 +78,19 @@ class StemLane:
     def __init__(
         self,
         reader: StemReader,
-        gain: np.float32,
+        factor: Factor,
         writer: AudioWriter | None,
         bits: int,
         curve: GainCurve | None = None,
     ) -> None:
         self._cursor = StretchCursor(reader)
-        self._gain = gain
+        self._factor = factor
+        self._wide_factor = np.asarray(factor, np.float64) * 2.0 ** (bits - 1)
+        self._multiply: Callable[..., NDArray[Any]] = multiply_sides if isinstance(factor, np.ndarray) else np.multiply
         self._writer = writer
         self._bits = bits
         self._curve = curve
-        self._ear = None if curve is None else _Ear(reader, bits)
+        self._ear = None if curve is None else _Ear(reader, bits, curve, factor)
         shape = (SLAB_FRAMES, reader.channels)
         self._wide = np.empty(shape, dtype=np.float64)
         self._published = np.empty(shape, dtype=np.float32 if bits == 32 else np.int32)
@@ -117,51 +124,14 @@ class StemLane:
 
     def _apply_gain(self, raw: NDArray[np.float32], published: NDArray[Any], factors: Curve | None) -> None:
         if self._bits == 32:
-            self._multiply(raw, published)
+            self._multiply(raw, self._factor, out=published)
             if factors is not None:
                 np.multiply(published, factors.astype(np.float32), out=published)
             return
         wide = self._wide[: len(raw)]
         np.copyto(wide, raw)
-        self._multiply_wide(wide)
+        self._multiply(wide, self._wide_factor, out=wide)
         if factors is not None:
             np.multiply(wide, factors, out=wide)
         np.rint(wide, out=wide)
         np.copyto(published, wide, casting="unsafe")
-
-    def _multiply(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
-        np.multiply(raw, self._gain, out=published)
-
-    def _multiply_wide(self, wide: NDArray[np.float64]) -> None:
-        np.multiply(wide, float(self._gain) * 2.0 ** (self._bits - 1), out=wide)
-
-
-class _PannedLane(StemLane):
-    """A stem whose sides have factors of their own."""
-
-    def __init__(
-        self,
-        reader: StemReader,
-        factors: NDArray[np.float32],
-        writer: AudioWriter | None,
-        bits: int,
-        curve: GainCurve | None = None,
-    ) -> None:
-        super().__init__(reader, np.float32(1.0), writer, bits, curve)
-        self._factors = factors
-        self._wide_factors = factors.astype(np.float64) * 2.0 ** (bits - 1)
-
-    def _multiply(self, raw: NDArray[np.float32], published: NDArray[Any]) -> None:
-        multiply_sides(raw, self._factors, out=published)
-
-    def _multiply_wide(self, wide: NDArray[np.float64]) -> None:
-        multiply_sides(wide, self._wide_factors, out=wide)
-
-
-def lane_of(
-    reader: StemReader, factor: Factor, writer: AudioWriter | None, bits: int, curve: GainCurve | None = None
-) -> StemLane:
-    """Return the lane of a stem whose sides have one factor, or each its own."""
-    if isinstance(factor, np.ndarray):
-        return _PannedLane(reader, factor, writer, bits, curve)
-    return StemLane(reader, factor, writer, bits, curve)

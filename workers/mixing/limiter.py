@@ -57,6 +57,15 @@ class GainCurve:
         factors = (edges[:-1, None] + np.diff(edges)[:, None] * self._ramp).reshape(-1)
         return factors[start - first * STEP_FRAMES :][:length, None]
 
+    def at_work(self, hop: int) -> NDArray[np.bool_]:
+        """Return in which hops of `hop` frames, counted from the first frame, the factor is not 1 throughout."""
+        working = (self._factors[:-1] < 1.0) | (self._factors[1:] < 1.0)
+        found = np.zeros(-(-len(working) * STEP_FRAMES // hop), bool)
+        blocks = np.flatnonzero(working)
+        found[blocks * STEP_FRAMES // hop] = True
+        found[((blocks + 1) * STEP_FRAMES - 1) // hop] = True  # a block may lie in two hops
+        return found
+
     def mean_squares(self, hop: int, hops: int) -> Curve:
         """Return the mean of the squared factor in each of the first `hops` hops of `hop` frames."""
         low, high = self._factors[:-1], self._factors[1:]

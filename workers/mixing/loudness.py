@@ -20,6 +20,7 @@ from workers.audio.meter import LoudnessMeter, hop_frames, integrated_loudness
 from workers.audio.truepeak import MAX_OVERSHOOT, TruePeakMeter
 from workers.mixing.deciding import Gains, matched_db
 from workers.mixing.gains import Ceiling, ceiling_for, linear
+from workers.mixing.limited import LimitedPower
 from workers.mixing.limiter import STEP_FRAMES, GainCurve, limiting_curve
 from workers.mixing.pan import multiplier
 from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor
@@ -48,9 +49,8 @@ class _Survey(NamedTuple):
 class _Measured(NamedTuple):
     """The mix as it comes out, in floats."""
 
-    loudness_lufs: float | None
     peak: float
-    true_peak: float  #: 0 where it is not wanted
+    true_peak: float
 
 
 def decide_loudness(
@@ -83,8 +83,8 @@ def decide_loudness(
     common_db, curve = _settled(survey, target, output.rate_hz)
     found: _Measured | None = None
     if curve.is_active:
-        found = _measured(stems, match_db, common_db, curve, frames)
-        missed = 0.0 if found.loudness_lufs is None else target - found.loudness_lufs
+        left = _loudness_left(stems, match_db, common_db, curve, survey, frames)
+        missed = 0.0 if left is None else target - left
         common_db, curve = _settled(survey, target + missed, output.rate_hz)
     if is_true:
         common_db, curve, found = _under_true_peak(stems, match_db, survey, (common_db, curve), ceiling, output, frames)
@@ -136,7 +136,7 @@ def _under_true_peak(
     if excess > 1.0:  # the same curve, and all of it lower: true peaks fall with it
         lower_db = math.floor(-20.0 * math.log10(excess * (1.0 + 1e-6)) * 1e4) / 1e4
         common_db = round(common_db + lower_db, _DIGITS)
-    return common_db, curve, _measured(stems, match_db, common_db, curve, frames, is_true=True)
+    return common_db, curve, _measured(stems, match_db, common_db, curve, frames)
 
 
 def _true_excess(
@@ -148,7 +148,7 @@ def _true_excess(
     frames: int,
 ) -> tuple[_Measured, float]:
     """Return the mix as it comes out, and by which factor its true peak, or that of a stem, passes the ceiling."""
-    found = _measured(stems, match_db, common_db, curve, frames, is_true=True)
+    found = _measured(stems, match_db, common_db, curve, frames)
     of_stems = max(_true_peaks(stems, match_db, common_db, curve, ceiling), default=0.0)
     return found, max(found.true_peak / ceiling.mix, of_stems / ceiling.stem)
 
@@ -159,7 +159,7 @@ def _true_peaks(
     """Yield the true peaks of single stems; only those that might pass the ceiling are measured."""
     for stem, gain_db in zip(stems, match_db, strict=True):
         if stem.peak(gain_db + common_db) * MAX_OVERSHOOT > ceiling.stem:
-            yield _measured([stem], [gain_db], common_db, curve, stem.reader.frames, is_true=True).true_peak
+            yield _measured([stem], [gain_db], common_db, curve, stem.reader.frames).true_peak
 
 
 def _lanes(stems: Sequence[StemInput], gains_db: Sequence[float]) -> list[_Lane]:
@@ -230,19 +230,41 @@ def _note(blocks: Peaks, first: int, samples: NDArray[np.float32], limit: float)
     np.maximum(place, found, out=place)
 
 
+def _loudness_left(
+    stems: Sequence[StemInput],
+    match_db: Sequence[float],
+    common_db: float,
+    curve: GainCurve,
+    survey: _Survey,
+    frames: int,
+) -> float | None:
+    """Return the loudness of the sum behind the limiter, LUFS; only what the limiter changes is measured."""
+    rate_hz, channels = stems[0].reader.rate_hz, stems[0].reader.channels
+    lanes = _lanes(stems, [round(gain_db + common_db, _DIGITS) for gain_db in match_db])
+    power = LimitedPower(curve, rate_hz, channels)
+    total = np.empty((SLAB_FRAMES, channels), dtype=np.float32)
+    for start in range(0, frames, SLAB_FRAMES):
+        stop = min(start + SLAB_FRAMES, frames)
+        if power.hears(start, stop):
+            mix = _sum(total, [run for lane in lanes for run in lane.take(start)])[: stop - start]
+            factors = curve.of(start, len(mix))
+            if factors is not None:
+                np.multiply(mix, factors.astype(np.float32), out=mix)
+            power.take(start, mix)
+    return integrated_loudness(power.power(survey.power * 10.0 ** (common_db / 10.0)))
+
+
 def _measured(
     stems: Sequence[StemInput],
     match_db: Sequence[float],
     common_db: float,
     curve: GainCurve,
     frames: int,
-    *,
-    is_true: bool = False,
 ) -> _Measured:
-    """Return what the sum of some stems comes to behind the limiter."""
+    """Return the peaks of the sum of some stems behind the limiter."""
     channels = stems[0].reader.channels
     lanes = _lanes(stems, [round(gain_db + common_db, _DIGITS) for gain_db in match_db])
-    loudness, true = LoudnessMeter(stems[0].reader.rate_hz, channels), TruePeakMeter(channels)
+    true = TruePeakMeter(channels)
     total, peak = np.empty((SLAB_FRAMES, channels), dtype=np.float32), 0.0
     for start in range(0, frames, SLAB_FRAMES):
         mix = _sum(total, [run for lane in lanes for run in lane.take(start)])[: min(SLAB_FRAMES, frames - start)]
@@ -250,8 +272,6 @@ def _measured(
         if factors is not None:
             np.multiply(mix, factors.astype(np.float32), out=mix)
         peak = max(peak, float(mix.max()), -float(mix.min()))
-        loudness.write(mix)
-        if is_true:
-            true.push(mix)
+        true.push(mix)
     true.silence()
-    return _Measured(loudness.integrated(), peak, max(peak, true.peak) if is_true else 0.0)
+    return _Measured(peak, max(peak, true.peak))

@@ -21,7 +21,7 @@ from workers.audio.files import AudioWriter, disk_errors, open_writer
 from workers.audio.meter import LoudnessMeter
 from workers.audio.truepeak import TruePeakMeter
 from workers.mixing.dithered import DitheredLane
-from workers.mixing.lanes import Heard, Sounding, StemLane, lane_of
+from workers.mixing.lanes import Heard, Sounding, StemLane
 from workers.mixing.limiter import GainCurve
 from workers.mixing.pan import Factor
 from workers.mixing.stems import SLAB_FRAMES, StemInput
@@ -173,7 +173,7 @@ def _lane(
 ) -> _Lane:
     if output.dither:
         return DitheredLane(stem.reader, factor, writer, output.bits, Dither(*key, stem.name))
-    return lane_of(stem.reader, factor, writer, output.bits, curve)
+    return StemLane(stem.reader, factor, writer, output.bits, curve)
 
 
 def _measured_peaks(lanes: Iterable[_Lane]) -> list[float]:
