@@ -34,6 +34,7 @@ lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 
 bench: $(VENV)/.installed-bench
 	@sh deploy/install-peers $(VENV) || true
+	@sh deploy/install-plugins || true
 	$(PY) -m benchmarks $(BENCH_ARGS)
 	$(PY) -m benchmarks.composer
 

@@ -20,7 +20,7 @@ from workers.scoring.symbolic import check_score
 
 #: Songs that are kept, by plan and number: scan, split and annotation of one often come soon after one another.
 _kept: Final[dict[tuple[str, int], Composed]] = {}
-_KEPT_AT_MOST: Final = 16
+_KEPT_AT_MOST: Final = 64
 
 
 class Composed(NamedTuple):

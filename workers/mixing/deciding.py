@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.convert import rounding_of
 from schemas.mixplan import MixPlan
@@ -26,6 +27,9 @@ class Gains(NamedTuple):
     mix_peak: float  #: expected, linear
     whole_db: float | None = None  #: the whole gain of the mix, where it is a render of the whole song
     curve: GainCurve | None = None  #: of the limiter, where the mix is brought to a loudness
+    power: NDArray[np.float64] | None = (
+        None  #: K-weighted, of every hop of the mix before the limiter, where that is known
+    )
 
 
 def decide_gains(

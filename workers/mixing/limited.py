@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.audio.meter import LoudnessMeter, hop_frames
+from workers.audio.meter import LoudnessMeter, hop_frames, integrated_loudness
 from workers.mixing.limiter import GainCurve
 
 Power = NDArray[np.float64]
@@ -75,3 +76,46 @@ class LimitedPower:
             if first >= stop:
                 return
             yield max(first, start), min(last, stop)
+
+
+class Hearing(Protocol):
+    """Measures the loudness of a mix on its way."""
+
+    def write(self, block: NDArray[np.float32]) -> None:
+        """Take the next frames."""
+
+    def silence(self, frames: int) -> None:
+        """Take frames of zeros."""
+
+    def integrated(self) -> float | None:
+        """Return the loudness of all, LUFS; None where it is silent."""
+
+
+class LimitedHearing:
+    """Measures a mix of which all is known but what the limiter has done to it."""
+
+    def __init__(self, known: Power, curve: GainCurve | None, rate_hz: int, channels: int) -> None:
+        self._known = known
+        self._limited = None if curve is None else LimitedPower(curve, rate_hz, channels)
+        self._frames = 0
+
+    def write(self, block: NDArray[np.float32]) -> None:
+        """Take the next frames."""
+        if self._limited is not None:
+            self._limited.take(self._frames, block)
+        self._frames += len(block)
+
+    def silence(self, frames: int) -> None:
+        """Take frames of zeros."""
+        self._frames += frames
+        if self._limited is not None:
+            self._limited.silence(self._frames)
+
+    def integrated(self) -> float | None:
+        """Return the loudness of all, LUFS; None where it is silent."""
+        return integrated_loudness(self._known if self._limited is None else self._limited.power(self._known))
+
+
+def hearing_of(rate_hz: int, channels: int, curve: GainCurve | None, power: Power | None) -> Hearing:
+    """Return what measures a mix: all of it, or what a limiter changes where its power before that is known."""
+    return LoudnessMeter(rate_hz, channels) if power is None else LimitedHearing(power, curve, rate_hz, channels)

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.limiter import LimitedStretch, Limiter
+from workers.audio.levels import HOP_FRAMES
 from workers.mixing.gains import GAIN_STEP_DB
 
-#: Frames of a block: 12 ms at 44.1 kHz, which is how far ahead the limiter looks at least.
-STEP_FRAMES: Final = 512
+#: Frames of a block, which are the hops that peaks are measured in: 12 ms at 44.1 kHz, which is how far ahead the limiter looks
+#: at least.
+STEP_FRAMES: Final = HOP_FRAMES
 #: Steepest fall, dB per block: a gain of -6 dB is reached within 23 ms.
 _FALL_DB: Final = 3.0
 #: Fastest recovery: slow enough that single waves of a bass note are not traced.

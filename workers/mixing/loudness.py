@@ -89,7 +89,8 @@ def decide_loudness(
     if is_true:
         common_db, curve, found = _under_true_peak(stems, match_db, survey, (common_db, curve), ceiling, output, frames)
     total_db = [round(gain_db + common_db, _DIGITS) for gain_db in match_db]
-    return Gains(total_db, common_db, found.peak if is_true and found is not None else 0.0, curve=curve)
+    peak = found.peak if is_true and found is not None else 0.0
+    return Gains(total_db, common_db, peak, curve=curve, power=survey.power * 10.0 ** (common_db / 10.0))
 
 
 def _settled(survey: _Survey, target_lufs: float, rate_hz: int, *, threshold: float = 1.0) -> tuple[float, GainCurve]:
@@ -197,11 +198,15 @@ def _surveyed(
     lanes, meter = _lanes(stems, match_db), LoudnessMeter(rate_hz, channels)
     total = np.empty((SLAB_FRAMES, channels), dtype=np.float32)
     peaks = np.zeros(-(-frames // STEP_FRAMES))
+    unknown = [lane for lane, stem in zip(lanes, stems, strict=True) if stem.place.sides is None]
+    for stem, gain_db in zip(stems, match_db, strict=True):
+        if stem.place.sides is not None:
+            _note_known(peaks, stem.place.sides.hop_peaks, stem.place.factors(gain_db), ceiling.stem)
     for start in range(0, frames, SLAB_FRAMES):
         length = min(SLAB_FRAMES, frames - start)
         blocks = peaks[start // STEP_FRAMES : -(-(start + length) // STEP_FRAMES)]
         runs = [lane.take(start) for lane in lanes]
-        for first, samples in (run for own in runs for run in own):
+        for first, samples in (run for lane, own in zip(lanes, runs, strict=True) if lane in unknown for run in own):
             _note(blocks, first, samples, ceiling.stem)
         for group in groups:
             _note(blocks, 0, _sum(total, [run for index in group.members for run in runs[index]])[:length], full)
@@ -218,6 +223,12 @@ def _sum(total: NDArray[np.float32], runs: Iterable[tuple[int, NDArray[np.float3
         place = total[first : first + len(samples)]
         np.add(place, samples, out=place)
     return total
+
+
+def _note_known(peaks: Peaks, hop_peaks: NDArray[np.float32], factors: NDArray[np.float32], limit: float) -> None:
+    """Enter the peaks of a stem whose sides were measured: a hop of theirs is a block, and products keep the order."""
+    found = np.max(hop_peaks * factors[:, None], axis=0) / limit
+    np.maximum(peaks[: len(found)], found, out=peaks[: len(found)])
 
 
 def _note(blocks: Peaks, first: int, samples: NDArray[np.float32], limit: float) -> None:

@@ -111,6 +111,7 @@ def mix_song(
         groups=groups,
         others=other_files(beside, output),
         curve=curve,
+        power=gains.power,
         key=key,
     )
     peaks = peaks_of(stems, gains.total_db, output, stem_peaks)

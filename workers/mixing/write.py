@@ -22,6 +22,7 @@ from workers.audio.meter import LoudnessMeter
 from workers.audio.truepeak import TruePeakMeter
 from workers.mixing.dithered import DitheredLane
 from workers.mixing.lanes import Heard, Sounding, StemLane
+from workers.mixing.limited import Hearing, hearing_of
 from workers.mixing.limiter import GainCurve
 from workers.mixing.pan import Factor
 from workers.mixing.stems import SLAB_FRAMES, StemInput
@@ -84,6 +85,7 @@ def write_files(
     groups: Sequence[Group] = (),
     others: Sequence[OtherFiles] = (),
     curve: GainCurve | None = None,
+    power: NDArray[np.float64] | None = None,
     key: tuple[int, str] = (0, ""),
 ) -> Written:
     """Write every stem, the mix, the groups and the other mixes; return their records, and what was measured.
@@ -92,7 +94,8 @@ def write_files(
     `gains` are linear; `true_peak_floor` is a level that the mix is known to reach, which saves work; None leaves the
     true peak unmeasured. `whole` is a render of the whole song and its gain: it becomes the mix, and not the stems' sum.
     Other mixes are the exact sum of the stems as they have them, whether these are published or not. What `output.parts`
-    leaves out is measured all the same. `curve` is that of a limiter, which multiplies the stems of the song's own mix.
+    leaves out is measured all the same. `curve` is that of a limiter, which multiplies the stems of the song's own mix; `power`
+    is that of this mix before the limiter, K-weighted, of every hop, where it was measured already.
     Dither is drawn for each stem from `key` (seed, song) and its name, and is the same in all mixes.
     """
     of_stems = [paths.stem_audio(stem.name, output.format) for stem in stems] if output.has_stems else []
@@ -106,7 +109,8 @@ def write_files(
             lane(stem, gain, by_path[path] if path else None, curve=curve)
             for stem, gain, path in zip(stems, gains, of_stems or [""] * len(stems), strict=True)
         ]
-        mix = _MixLane(by_path[of_mix[0]] if of_mix else None, output, true_peak_floor=true_peak_floor)
+        hearing = hearing_of(output.rate_hz, output.channels, curve, power)
+        mix = _MixLane(by_path[of_mix[0]] if of_mix else None, output, true_peak_floor=true_peak_floor, hearing=hearing)
         sums = [_MixLane(by_path[group.path], output, true_peak_floor=None) for group in groups]
         opened = partial(_opened, stack, folder, output, frames)
         beside = [_OtherMix(stems, other, output, opened, lane) for other in others]
@@ -245,7 +249,14 @@ class _WholeLane:
 class _MixLane:
     """The sum of all stems on its way into the published mix, and its meters."""
 
-    def __init__(self, writer: AudioWriter | None, output: OutputPlan, *, true_peak_floor: float | None) -> None:
+    def __init__(
+        self,
+        writer: AudioWriter | None,
+        output: OutputPlan,
+        *,
+        true_peak_floor: float | None,
+        hearing: Hearing | None = None,
+    ) -> None:
         self._writer = writer
         self._bits = output.bits
         self._scale = np.float32(1.0 if output.bits == 32 else 2.0 ** (1 - output.bits))
@@ -256,7 +267,7 @@ class _MixLane:
         self._true_peak: TruePeakMeter | None = None
         if true_peak_floor is not None:
             self._true_peak = TruePeakMeter(output.channels, floor=true_peak_floor)
-        self._loudness = LoudnessMeter(output.rate_hz, output.channels)
+        self._loudness = hearing or LoudnessMeter(output.rate_hz, output.channels)
 
     def add(self, length: int, runs: Sounding) -> None:
         """Add up and write the next `length` frames; integers may wrap on the way, the sum is exact."""

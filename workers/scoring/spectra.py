@@ -78,13 +78,15 @@ def _octave_edges(rate_hz: int, window: int) -> NDArray[np.int64]:
 
 def _spectra(mono: Floats, window: int, hop: int) -> Iterator[Floats]:
     """Yield the power of every bin, in chunks of moments."""
+    from scipy import fft  # not before a song is scored: to import it takes a third of a second
+
     if len(mono) < window:
         mono = np.pad(mono, (0, window - len(mono)))
     shape = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
     shape /= np.float32(np.sqrt(float(shape @ shape)))
     views = np.lib.stride_tricks.sliding_window_view(mono, window)[::hop]
     for start in range(0, len(views), _CHUNK):
-        bins = np.fft.rfft(views[start : start + _CHUNK] * shape)
+        bins = fft.rfft(views[start : start + _CHUNK] * shape)  # in 32 bits, which numpy's is not
         yield (bins.real**2 + bins.imag**2).astype(np.float32, copy=False)
 
 
