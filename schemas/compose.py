@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import PurePath, PurePosixPath
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from schemas.base import FarmModel
 from schemas.errors import PlanError
@@ -34,6 +34,9 @@ class ComposePlan(FarmModel):
     genres: list[Genre | str] = []
     #: Each song is of all of them at once; false: of one that is drawn for it.
     together: bool = True
+    #: With `together: false`: weight of each genre, `{jazz: 60, rock: 40}`. Any stretch of songs keeps these shares, give or take
+    #: a few songs. Left out, the genre of each song is drawn by itself.
+    shares: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
     #: First index.
     first: Annotated[int, Field(ge=0)] = 0
     #: Songs.
@@ -72,6 +75,25 @@ class ComposePlan(FarmModel):
         if self.first + self.count > 2**63:
             raise ValueError("the last index must be below 2^63")
         return self
+
+    @model_validator(mode="after")
+    def _each_genre_has_its_share(self) -> ComposePlan:
+        if not self.shares:
+            return self
+        if self.together:
+            raise ValueError("shares are for songs of one genre each: add `together: false`")
+        names = {genre if isinstance(genre, str) else genre.name for genre in self.genres}
+        if names != set(self.shares):
+            odd = ", ".join(sorted(names ^ set(self.shares)))
+            raise ValueError(f"shares must name the genres, each of them and no other; one of the two lacks {odd}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.shares:
+            values.pop("shares", None)
+        return values
 
     @property
     def soundfont_words(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.base import FarmModel
+from schemas.quality import AudioScore
 from schemas.submix import SubmixRecipe
 
 
@@ -118,6 +119,13 @@ class ScoreOrder(FarmModel):
     jobs: Annotated[int, Field(ge=1)] = 1
 
 
+class ScoreFilesOrder(FarmModel):
+    """Score audio files that belong to no dataset."""
+
+    files: Annotated[list[str], Field(min_length=1)]
+    jobs: Annotated[int, Field(ge=1)] = 1
+
+
 class ReworkReport(FarmModel):
     """What became of an order."""
 
@@ -127,7 +135,8 @@ class ReworkReport(FarmModel):
     verifiable: bool
     notes: list[Note] = []
     failed: list[Note] = []
-    scores: dict[str, float] = {}  #: of every track that has one, by name
+    scores: dict[str, float] = {}  #: of every track that has one, by name; of files by their paths
+    parts: dict[str, AudioScore] = {}  #: of what the scores of files consist
 
 
 class ReworkAnswer(FarmModel):

@@ -133,7 +133,7 @@ class MixResult(FarmModel):
 class TrackRecord(FarmModel):
     """One published song, as a line of the manifest."""
 
-    #: The split whose folder it lies in; None where it lies in the dataset's own.
+    #: The split that it is in, and in whose folder it lies unless it lies in a shard; None where it is in none.
     split: str | None = None
     #: The shard whose folder it lies in; the key is only there where the dataset has shards.
     shard: str = ""
@@ -165,7 +165,7 @@ class TrackRecord(FarmModel):
     @property
     def folder(self) -> str:
         """Folder of the track, relative to the dataset's."""
-        return folder_of(self.track, self.split or self.shard or None)
+        return folder_of(self.track, self.shard or self.split)
 
 
 class SplitsRecord(FarmModel):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from schemas.annotation import ComposedSong, SongAnnotation, StemAnnotation
+from schemas.errors import DatasetError
 
 #: Meter where neither the composer nor the file has one, as MIDI has it.
 _USUAL_METER: Final = "4/4"
@@ -20,7 +21,23 @@ _USUAL_BPM: Final = 120.0
 
 def sample_text(song: SongAnnotation, *, split: str | None) -> str:
     """Return the text of `sample.json`: sorted keys, two spaces deep."""
-    return json.dumps(sample_of(song, split=split), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return _text(sample_of(song, split=split))
+
+
+def with_split(text: str, split: str | None) -> str:
+    """Return the text of a `sample.json` that names another split.
+
+    Raises:
+        DatasetError: it is none.
+    """
+    try:
+        return _text({**json.loads(text), "split": split})
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"no sample.json: {error}", hint="`farm verify` lists what is wrong") from error
+
+
+def _text(sample: dict[str, Any]) -> str:
+    return json.dumps(sample, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def sample_of(song: SongAnnotation, *, split: str | None) -> dict[str, Any]:

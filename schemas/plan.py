@@ -76,7 +76,7 @@ class OutputPlan(FarmModel):
     #: `sample.json` each.
     layout: LayoutName = "slakh"
     #: With the layout musicgen: songs lie in folders that are called by so many first digits of their numbers,
-    #: `000/000042`; 0 has none.
+    #: `000/000042`, and not in folders of splits; 0 has none.
     shard_width: Annotated[int, Field(ge=0, le=5)] = 0
     #: File format of stems and mix.
     format: Literal["flac", "wav"] = "flac"
@@ -289,9 +289,12 @@ class DatasetPlan(FarmModel):
         return self
 
     @model_validator(mode="after")
-    def _shards_or_splits(self) -> DatasetPlan:
-        if self.output.shard_width and (self.splits.ratios or self.splits.file or self.splits.songs):
-            raise ValueError("output.shard_width and splits would both have folders of songs: leave one of them out")
+    def _turns_begin_with_the_first_song(self) -> DatasetPlan:
+        if self.instruments.balance and self.compose is not None and self.compose.first:
+            raise ValueError(
+                f"instruments.balance takes patches in turn from song 0 on, and compose.first: {self.compose.first} begins behind "
+                "it, so that its songs would be others than in the whole run: leave balance out, or begin with song 0"
+            )
         return self
 
     @model_validator(mode="after")

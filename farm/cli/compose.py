@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -45,16 +46,44 @@ def plan_values(wanted: Wanted) -> dict[str, Any]:
         PlanError: a range or a length is none, or both a range and a number of songs are asked for.
     """
     first, count = _numbers(wanted)
-    compose: dict[str, Any] = {"genres": [_found(genre) for genre in wanted.genres], "first": first, "count": count}
-    if wanted.each:
+    genres, shares = genres_and_shares(wanted.genres)
+    compose: dict[str, Any] = {"genres": genres, "first": first, "count": count}
+    if wanted.each or shares:
         compose["together"] = False
+    if shares:
+        compose["shares"] = shares
     if wanted.length is not None:
         compose["length_s"] = seconds(wanted.length)
     if wanted.min_score is not None:
         compose["min_score"] = wanted.min_score
-    name = "+".join(Path(genre).stem for genre in wanted.genres) or "composed"
+    name = "+".join(Path(genre).stem for genre in genres) or "composed"
     values: dict[str, Any] = {"name": name, "compose": compose, "filters": dict(_ANY_LENGTH)}
     return values if wanted.length is None else {**values, "tail_max_s": _TAIL_S}
+
+
+def genres_and_shares(words: list[str]) -> tuple[list[str], dict[str, float]]:
+    """Return the genres that are meant, and the share of each where any has one: `jazz=60`.
+
+    Raises:
+        PlanError: a share is no number above 0, or some have one and others none.
+    """
+    found = [
+        (genre, share) if mark and not Path(word).exists() else (word, None)
+        for word in words
+        for genre, mark, share in [word.rpartition("=")]
+    ]
+    genres = [_found(genre) for genre, _ in found]
+    given = {genre: share for genre, (_, share) in zip(genres, found, strict=True) if share is not None}
+    hint = "Write --genre jazz=60 --genre rock=40"
+    if given and len(given) < len(set(genres)):
+        raise PlanError("--genre: some genres have a share and others none", hint=hint)
+    try:
+        shares = {genre: float(share) for genre, share in given.items()}
+    except ValueError as error:
+        raise PlanError(f"--genre {', '.join(words)}: a share is no number", hint=hint) from error
+    if any(not 0 < share < math.inf for share in shares.values()):
+        raise PlanError(f"--genre {', '.join(words)}: a share must be above 0", hint=hint)
+    return genres, shares
 
 
 def _found(genre: str) -> str:

@@ -25,7 +25,10 @@ Jobs = Annotated[
 
 @judging.command(rich_help_panel=USE)
 def score(
-    dataset: Dataset,
+    what: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR|FILE...", help="Folder of a finished dataset of the farm, or audio files."),
+    ],
     force: Annotated[bool, typer.Option("--force", help="Score those too that have a score.")] = False,
     jobs: Jobs = None,
     json_: Json = False,
@@ -33,15 +36,19 @@ def score(
     """Score the mixes of a dataset from 0 to 1: how far each sounds like music that was played, with its parts.
 
     The scores go into annotation, metadata and manifest; `farm find` and `farm stats` know them. What has a score is left as it
-    is. Exit code 3: some tracks failed.
+    is. Audio files are scored by themselves, and nothing is written. Exit code 3: some tracks or files failed.
 
         farm score out/pop
 
+        farm score song.wav other.mp3 --json | jq .parts
+
         farm score out/pop --force --json | jq .scores
     """
-    from farm.cli.scores import score_command
+    from farm.cli.scores import score_command, score_files_command
 
-    raise typer.Exit(score_command(dataset, force=force, jobs=jobs, as_json=json_))
+    if len(what) > 1 or what[0].expanduser().is_file():
+        raise typer.Exit(score_files_command(what, jobs=jobs, as_json=json_))
+    raise typer.Exit(score_command(what[0], force=force, jobs=jobs, as_json=json_))
 
 
 @judging.command("filter", rich_help_panel=USE)

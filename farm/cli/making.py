@@ -33,7 +33,9 @@ def compose(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the dataset; made if it is not there.")] = None,
     genre: Annotated[
         list[str] | None,
-        typer.Option("--genre", "-g", help="A genre, see `farm genres`, or a path of one; given again, all at once."),
+        typer.Option(
+            "--genre", "-g", help="A genre, see `farm genres`, or a path of one; given again, all at once; jazz=60 is a share."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.")] = 0,
     count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="Songs; default 1.")] = None,
@@ -45,6 +47,10 @@ def compose(
     together: Annotated[bool, typer.Option("--together/--each", help="Songs of all genres at once, or each of one.")] = True,
     min_score: Annotated[
         float | None, typer.Option("--min-score", min=0, max=1, help="Songs that are checked below it are composed anew.")
+    ] = None,
+    layout: Annotated[str | None, typer.Option(help="Layout of the dataset: slakh or musicgen.")] = None,
+    shard_width: Annotated[
+        int | None, typer.Option(help="With the layout musicgen: folders by so many first digits.")
     ] = None,
     slots: Slots = None,
     soundfont: Annotated[Path | None, typer.Option(help="SF2 or SF3 file; default: as `farm run`.")] = None,
@@ -67,14 +73,17 @@ def compose(
         farm compose --genre rock --length 30s --range 1000:2000 --mode mix --out out/rock-1
 
         farm compose --genre pop --count 10000 --mode midi --plan pop.yaml
+
+        farm compose --genre jazz=60 --genre rock=40 --count 100 --layout musicgen --out out/both
     """
     from farm.cli.compose import Wanted, plan_values, write_plan
     from schemas.errors import PlanError
 
     values = plan_values(Wanted(genre or [], count, range_, length, not together, min_score))
     flags = {
-        "seed": seed, "output.parts": mode, "output.format": format_, "output.bits": bits, "output.rate_hz": rate,
-        "output.channels": channels, "engine.soundfont": None if soundfont is None else str(soundfont.expanduser().resolve()),
+        "seed": seed, "output.parts": mode, "output.layout": layout, "output.shard_width": shard_width,
+        "output.format": format_, "output.bits": bits, "output.rate_hz": rate, "output.channels": channels,
+        "engine.soundfont": None if soundfont is None else str(soundfont.expanduser().resolve()),
     }  # fmt: skip
     overrides = {key: value for key, value in flags.items() if value is not None}
     if plan is not None:

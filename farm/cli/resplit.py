@@ -34,7 +34,6 @@ def resplit_command(
     targets: Mapping[str, str | None]
     if named is not None or shares:
         shelf = read_shelf(out)
-        _check_layout(shelf)
         songs = _songs(shelf)
         if named is not None:
             unknown, targets = unknown_names(songs, named), _targets(shelf, songs, named)
@@ -61,19 +60,6 @@ def resplit_command(
                 f"removed {names}, which named the old places: `farm index mirdata {out}` writes it anew\n"
             )
     return 0
-
-
-def _check_layout(shelf: Shelf) -> None:
-    """See to it that songs may be moved: in the layout musicgen each says itself in which split it is.
-
-    Raises:
-        PlanError: they may not.
-    """
-    if shelf.record is not None and shelf.record.plan.output.layout == "musicgen":
-        raise PlanError(
-            f"{shelf.folder} has the layout musicgen, whose songs name their splits themselves",
-            hint="Make the dataset with `splits` in its plan",
-        )
 
 
 def read_ratios(text: str) -> dict[str, float]:

@@ -11,7 +11,7 @@ from farm.cli.output import answer, counted
 from farm.dataset.filtering import Filtered, filter_tracks, undo
 from farm.dataset.records import check_there, check_whole
 from farm.dataset.reworking import rework
-from schemas.convert import ReworkReport, ScoreOrder
+from schemas.convert import ReworkReport, ScoreFilesOrder, ScoreOrder
 from schemas.errors import PlanError
 from schemas.machine import usable_cores
 
@@ -20,6 +20,8 @@ _SOME_FAILED: Final = 3
 _INTERRUPTED: Final = 130
 #: Tracks that are named one by one.
 _LISTED: Final = 10
+#: What a score of audio consists of, as it is shown.
+_PARTS: Final = ("tempo", "harmony", "rhythm", "noise", "spectrum")
 
 
 def score_command(folder: Path, *, force: bool, jobs: int | None, as_json: bool) -> int:
@@ -34,6 +36,22 @@ def score_command(folder: Path, *, force: bool, jobs: int | None, as_json: bool)
         sys.stderr.write("farm: interrupted; run the same command to go on\n")
         return _INTERRUPTED
     answer(report.model_dump(mode="json"), _scored(report), as_json=as_json)
+    return _SOME_FAILED if report.failed else 0
+
+
+def score_files_command(files: list[Path], *, jobs: int | None, as_json: bool) -> int:
+    """Score audio files, and write nothing; returns 0, or 3 if some could not be read."""
+    order = ScoreFilesOrder(files=[str(file.expanduser()) for file in files], jobs=jobs or usable_cores())
+    try:
+        report = rework(order, show_progress("file", quiet=as_json))
+    except KeyboardInterrupt:
+        sys.stderr.write("farm: interrupted\n")
+        return _INTERRUPTED
+    lines = [f"{item.track}: failed: {item.message}" for item in report.failed]
+    for file, score in report.parts.items():
+        parts = ", ".join(f"{name} {getattr(score, name):.2f}" for name in _PARTS)
+        lines.append(f"{file}: {score.score:.2f} ({parts})")
+    answer(report.model_dump(mode="json"), "\n".join(lines), as_json=as_json)
     return _SOME_FAILED if report.failed else 0
 
 

@@ -54,6 +54,10 @@ SONG_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
     "score_labels": (Kind.NUMBER, "how well sounds begin where the notes do, 0 to 1"),
     "symbolic": (Kind.NUMBER, "score of a composed song before it was played, 0 to 1"),
     "attempt": (Kind.NUMBER, "tries at a composed song that were thrown away"),
+    "number": (Kind.NUMBER, "of a composed song, in any range of its run"),
+    "genre": (Kind.WORDS, "of a composed song; several where it is of all at once"),
+    "swing": (Kind.NUMBER, "of a composed song, 0.5 is straight"),
+    "sections": (Kind.WORDS, "of a composed song: verse, chorus, ..., each that occurs"),
     "mix": (Kind.TEXT, "path of the mix in the dataset"),
     "mixes": (Kind.WORDS, "names of its other mixes"),
 }
@@ -65,9 +69,12 @@ STEM_FIELDS: Final[dict[str, tuple[Kind, str]]] = {
     "instrument": (Kind.TEXT, "name of the program"),
     "drums": (Kind.FLAG, "plays drums"),
     "name": (Kind.TEXT, "name of the part in the MIDI file"),
+    "layer": (Kind.TEXT, "of a composed song: beat, melody, harmony, bassline or another"),
+    "role": (Kind.TEXT, "of that layer: beat, melody, harmony, bassline, ..."),
     "patch": (Kind.TEXT, "what played it"),
     "preset": (Kind.TEXT, "the patch's own name"),
     "engine": (Kind.TEXT, "engine that played it"),
+    "soundfont": (Kind.TEXT, "name of the soundfont that played it"),
     "plugin": (Kind.TEXT, "plug-in that played it, or source in Faust"),
     "licence": (Kind.TEXT, "licence of the patch, or of its soundfont or plug-in"),
     "notes": (Kind.NUMBER, "notes of the stem"),
@@ -100,7 +107,7 @@ FIELDS: Final[dict[str, Kind]] = {name: kind for name, (kind, _) in {**SONG_FIEL
 
 _KEPT: Final = "catalogue.jsonl"
 #: Raised when other facts are gathered, so that what was kept before is read anew.
-_FORM: Final = 3
+_FORM: Final = 4
 #: Fields of a stem -> what they are called in its quality.
 _QUALITY: Final = {
     "verdict": "verdict", "sounding": "sounding_share", "onset_lag": "onset_lag_s", "raw_peak": "peak_dbfs",
@@ -126,12 +133,13 @@ def read_catalogue(folder: Path) -> tuple[Shelf, list[Entry]]:
     kept = _kept(folder)
     found: dict[str, Entry] = {}
     keys: dict[str, str] = {}
+    places: dict[str, str] = {}
     for track, split, place, key, extra in _tracks(shelf):
         entry = kept.get((track, key)) or _read(folder / place, is_slakh=shelf.record is None)
-        keys[track], found[track] = key, entry
+        keys[track], places[track], found[track] = key, place, entry
         _place(entry, track, split, place, extra)
     if any((track, key) not in kept for track, key in keys.items()):
-        _keep(folder, keys, found)
+        _keep(folder, keys, places, found)
     return shelf, [found[track] for track in sorted(found)]
 
 
@@ -179,7 +187,8 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _of_annotation(song: Mapping[str, Any]) -> Entry:
-    stems = [_stem(stem) for stem in song["stems"]]
+    layers = _layers(song)
+    stems = [{**_stem(stem), **layers.get(stem["name"], {"layer": None, "role": None})} for stem in song["stems"]]
     facts: Facts = {
         "duration": song["duration_s"],
         "stems": len(stems),
@@ -194,6 +203,7 @@ def _of_annotation(song: Mapping[str, Any]) -> Entry:
         "warnings": sorted(song["warnings"]),
         **_song_quality(song.get("quality") or {}),
         **_scores(song),
+        **_composed(song.get("composed") or {}),
         "mix": song["mix"]["audio"],
         "mixes": [mix["name"] for mix in song.get("mixes", [])],
     }
@@ -215,6 +225,25 @@ def _scores(song: Mapping[str, Any]) -> Facts:
     return {"score": score.get("score"), **parts, "symbolic": symbolic, "attempt": composed.get("attempt")}
 
 
+def _composed(made: Mapping[str, Any]) -> Facts:
+    return {
+        "number": made.get("number"),
+        "genre": list(made.get("genres", [])),
+        "swing": made.get("swing"),
+        "sections": _distinct(section["name"] for section in made.get("sections", [])),
+    }
+
+
+def _layers(song: Mapping[str, Any]) -> dict[str, Facts]:
+    """Return layer and role of every stem of a composed song, by the stem's name."""
+    made = song.get("composed") or {}
+    return {
+        stem: {"layer": layer["name"], "role": layer["role"]}
+        for layer in made.get("layers", [])
+        for stem in layer["stems"]
+    }
+
+
 def _stem(stem: Mapping[str, Any]) -> Facts:
     pitches = stem["notes"]["pitch"]
     return {
@@ -226,7 +255,7 @@ def _stem(stem: Mapping[str, Any]) -> Facts:
         "name": stem["track_name"],
         "patch": stem["patch"],
         "preset": stem["preset"],
-        **{field: stem.get(field) or None for field in ("engine", "plugin", "licence")},
+        **{field: stem.get(field) or None for field in ("engine", "soundfont", "plugin", "licence")},
         "notes": len(pitches),
         "low": min(pitches, default=None),
         "high": max(pitches, default=None),
@@ -296,19 +325,14 @@ def _kept(folder: Path) -> dict[tuple[str, str], Entry]:
     return kept
 
 
-def _keep(folder: Path, keys: Mapping[str, str], found: Mapping[str, Entry]) -> None:
+def _keep(folder: Path, keys: Mapping[str, str], places: Mapping[str, str], found: Mapping[str, Entry]) -> None:
     lines = []
     for track, entry in found.items():
         own = {"form": _FORM, "track": track, "key": keys[track]}
-        lines.append(json.dumps({**own, **_unplaced(entry, folder_of(track, _split(entry)))}, sort_keys=True))
+        lines.append(json.dumps({**own, **_unplaced(entry, places[track])}, sort_keys=True))
     with contextlib.suppress(OSError):  # a dataset that must not be written to is read again the next time
         (folder / FARM_FOLDER).mkdir(exist_ok=True)
         replace(folder / FARM_FOLDER / _KEPT, "\n".join(lines) + "\n")
-
-
-def _split(entry: Entry) -> str | None:
-    split = entry.song["split"]
-    return split if isinstance(split, str) else None
 
 
 def _unplaced(entry: Entry, folder: str) -> dict[str, Any]:

@@ -100,8 +100,8 @@ def _check_same(mark: Path, plan: DatasetPlan, out: Path) -> None:
 
 def _differing(one: dict[str, object], two: dict[str, object], prefix: str = "") -> list[str]:
     keys = []
-    for key, value in one.items():
-        other = two.get(key)
+    for key in dict.fromkeys((*one, *two)):
+        value, other = one.get(key), two.get(key)
         if prefix + key in _ELSEWHERE:
             continue
         if isinstance(value, dict) and isinstance(other, dict):

@@ -15,6 +15,8 @@ from farm.dataset.places import track_folders
 from schemas.base import canonical_json
 from schemas.dataset import DATASET, FARM_FOLDER, FILTER, MANIFEST, RESPLIT, SLAKH_PATHS, DatasetRecord, TrackRecord
 from schemas.errors import DatasetError, NoDatasetError
+from schemas.layouts import SAMPLE
+from schemas.musicgen import with_split
 
 #: Journal of tracks that are being moved; there only while that is under way, or after it was broken off.
 JOURNAL: Final = "journal.json"
@@ -45,7 +47,10 @@ def read_shelf(folder: Path) -> Shelf:
         raise NoDatasetError(f"{folder} is not finished: there is no {DATASET}", hint="Let its run end, then try again")
     places = _places(folder)
     if (folder / DATASET).exists():
-        return Shelf(folder, places, read_dataset(folder), read_manifest(folder))
+        record, tracks = read_dataset(folder), read_manifest(folder)
+        if record.plan.output.shard_width:
+            places = {track.track: track.split for track in tracks}
+        return Shelf(folder, places, record, tracks)
     if not places:
         raise NoDatasetError(
             f"{folder} is no dataset: neither {DATASET} nor a folder with {SLAKH_PATHS.sign} is in it",
@@ -127,6 +132,24 @@ def replace(path: Path, text: str) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     beside.replace(path)
+
+
+def say_split(folder: Path, split: str | None) -> None:
+    """Have the `sample.json` of a song, where it has one, name the split that it is in.
+
+    Raises:
+        DatasetError: it is damaged.
+    """
+    path = folder / SAMPLE
+    if not path.is_file():
+        return
+    text = path.read_text(encoding="utf-8")
+    try:
+        said = with_split(text, split)
+    except DatasetError as error:
+        raise DatasetError(f"{path} is damaged: {error.message}", hint=error.hint) from error
+    if said != text:
+        replace(path, said)
 
 
 def slakh_uuid(folder: Path) -> str | None:

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from schemas.convert import ConvertOrder, ReworkAnswer, ReworkReport, ScoreOrder, SubmixOrder
+from schemas.convert import ConvertOrder, ReworkAnswer, ReworkReport, ScoreFilesOrder, ScoreOrder, SubmixOrder
 from schemas.errors import ServiceError, error_of
 from schemas.tasks import REWORKER
 
-Order = ConvertOrder | SubmixOrder | ScoreOrder
+Order = ConvertOrder | SubmixOrder | ScoreOrder | ScoreFilesOrder
 Progress = Callable[[int, int], None]
 
 

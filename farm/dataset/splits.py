@@ -2,7 +2,8 @@
 
 A move of tracks is written down before the first folder is renamed. Whatever ends the process, the next call finds the
 journal and brings it to its end; every step of it may be done again. What the files of a track say does not depend on
-its split, so that only `manifest.jsonl` and `dataset.json` are written anew.
+its split, so that only `manifest.jsonl` and `dataset.json` are written anew; but in the layout musicgen each song's
+`sample.json` names its split too, and songs in shards stay where they lie.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from farm.dataset.folder import farm_folder, locked, translated_os_errors
+from farm.dataset.places import in_split
 from farm.dataset.records import (
     JOURNAL,
     Shelf,
@@ -25,11 +27,13 @@ from farm.dataset.records import (
     read_manifest,
     read_shelf,
     replace,
+    say_split,
     write_records,
 )
 from schemas.base import FarmModel
 from schemas.dataset import DATASET, RESPLIT, SplitsRecord
 from schemas.errors import DatasetError
+from schemas.plan import OutputPlan
 from schemas.splits import OMITTED, SplitEntry, SplitFile, folder_of
 
 
@@ -150,8 +154,9 @@ def _resume(out: Path) -> int:
 
 
 def _begin(out: Path, change: Change) -> None:
+    output = _output(out)
     for move in change.moves:
-        _is_done(out, move)  # refuse before anything is written down what cannot be brought to an end
+        _is_done(out, output, move)  # refuse before anything is written down what cannot be brought to an end
     replace(out / RESPLIT / JOURNAL, change.model_dump_json(indent=1) + "\n")
     _settle(out / RESPLIT)
     _carry_out(out, change)
@@ -159,12 +164,14 @@ def _begin(out: Path, change: Change) -> None:
 
 def _carry_out(out: Path, change: Change) -> None:
     """Do whatever of a change is not done yet; the journal goes last."""
-    done = [_is_done(out, move) for move in change.moves]
+    output = _output(out)
+    done = [_is_done(out, output, move) for move in change.moves]
     for move, is_done in zip(change.moves, done, strict=True):
+        target = out / _place(output, move.track, move.target)
         if not is_done:
-            target = out / folder_of(move.track, move.target)
             target.parent.mkdir(exist_ok=True)
-            (out / folder_of(move.track, move.source)).rename(target)
+            (out / _place(output, move.track, move.source)).rename(target)
+        say_split(target, move.target)
     for split in sorted({move.source for move in change.moves if move.source}):
         with contextlib.suppress(OSError):  # other tracks, or files of a person, are still in it
             (out / split).rmdir()
@@ -179,15 +186,25 @@ def _carry_out(out: Path, change: Change) -> None:
         journal.rename(_history(out, change.number))
 
 
-def _is_done(out: Path, move: Move) -> bool:
+def _output(out: Path) -> OutputPlan | None:
+    """Return how a dataset is laid out; None of Slakh's own."""
+    return read_dataset(out).plan.output if (out / DATASET).exists() else None
+
+
+def _place(output: OutputPlan | None, track: str, split: str | None) -> str:
+    """Return the folder of a track that is in a split."""
+    return folder_of(track, (output.shard_of(track) if output is not None else "") or split)
+
+
+def _is_done(out: Path, output: OutputPlan | None, move: Move) -> bool:
     """Whether a track is where it is to be.
 
     Raises:
         DatasetError: it is nowhere, or in both places.
     """
-    source, target = folder_of(move.track, move.source), folder_of(move.track, move.target)
+    source, target = _place(output, move.track, move.source), _place(output, move.track, move.target)
     there, here = (out / target).exists(), (out / source).exists()
-    if there == here:
+    if there == here and not (there and source == target):
         where = f"both at {source} and at {target}" if there else f"neither at {source} nor at {target}"
         raise DatasetError(
             f"{move.track} is {where} in {out}", hint="Leave it at one of the two and run the same command again"
@@ -197,8 +214,7 @@ def _is_done(out: Path, move: Move) -> bool:
 
 def _rewrite(out: Path, targets: Mapping[str, str | None]) -> None:
     tracks = [
-        track.model_copy(update={"split": targets[track.track]}) if track.track in targets else track
-        for track in read_manifest(out)
+        in_split(out, track, targets[track.track]) if track.track in targets else track for track in read_manifest(out)
     ]
     write_records(out, tracks, read_dataset(out).model_copy(update={"splits": SplitsRecord.of(tracks)}))
 

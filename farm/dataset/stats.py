@@ -78,6 +78,9 @@ class Statistics(FarmModel):
     classes: list[Group]
     programs: list[Group]
     patches: list[Group]
+    genres: dict[str, int]  #: of composed songs -> songs
+    layers: dict[str, int]  #: of composed songs -> stems
+    soundfonts: dict[str, int]  #: name -> stems that it plays
     meters: dict[str, int]
     keys: dict[str, int]
     spreads: dict[str, Spread]
@@ -109,6 +112,9 @@ def count(shelf: Shelf, entries: Sequence[Entry]) -> Statistics:
         classes=_groups(stems, lambda stem: str(stem.get("class"))),
         programs=_groups(stems, _program),
         patches=_groups(stems, lambda stem: str(stem.get("preset") or stem.get("patch") or "none")),
+        genres=_ranked(word for entry in entries for word in _words(entry.song.get("genre"))),
+        layers=_ranked(str(stem["layer"]) for _, stem in stems if stem.get("layer")),
+        soundfonts=_ranked(str(stem["soundfont"]) for _, stem in stems if stem.get("soundfont")),
         meters=_ranked(word for entry in entries for word in _words(entry.song.get("meter"))),
         keys=_ranked(word for entry in entries for word in _words(entry.song.get("key"))),
         spreads=_spreads(entries),
@@ -229,6 +235,9 @@ def charts(found: Statistics) -> list[Chart]:
                 ("patches", "patch", found.patches),
             )
         ),
+        Chart(key="genres", title="songs of each genre", bars=list(found.genres.items())),
+        Chart(key="layers", title="stems of each layer", bars=list(found.layers.items())),
+        Chart(key="soundfonts", title="stems of each soundfont", bars=list(found.soundfonts.items())),
         Chart(key="keys", title="songs of each key", bars=list(found.keys.items())),
         Chart(key="meters", title="songs of each meter", bars=list(found.meters.items())),
     ]

@@ -87,6 +87,10 @@ def with_genres(values: Mapping[str, Any], folder: Path | None, *, where: str) -
         raise PlanError(f"{where}: `compose.genres` names {twice} twice", hint="Name each genre once")
     together = asked.get("together", True) is not False
     made = [genre_of(genres)] if together or not genres else [complete(genre) for genre in genres]
+    shares = asked.get("shares")
+    if isinstance(shares, Mapping):  # a genre that is named by its path has its share under the path or the name
+        known = {item: genre.name for item, genre in zip(named, genres, strict=True) if isinstance(item, str)}
+        asked = {**asked, "shares": {known.get(name, name): share for name, share in shares.items()}}
     return {**values, "compose": {**asked, "genres": made}}
 
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from farm.dataset.catalogue import read_catalogue
+from farm.dataset.places import where_they_lie
+from farm.dataset.records import read_manifest
+from farm.dataset.splits import resplit, undo
+from farm.dataset.stats import count
 from farm.planning.plans import build_plan
 from schemas.annotation import SongAnnotation
 from schemas.errors import PlanError
 from schemas.layouts import song_name
 from schemas.musicgen import sample_of
-from tests.support.farms import farm, farm_json
+from tests.support.farms import farm, farm_json, published
+from workers.verifying.dataset import verify_dataset
 
 #: Keys of musicgen's own sample.json.
 KEYS = {
@@ -28,6 +35,7 @@ seed: 3
 compose: {genres: [jazz, pop], first: 41, count: 2, length_s: 8}
 filters: {min_duration_s: 0}
 mix: {preset: composed-dry}
+splits: {ratios: {train: 1, test: 1}}
 output: {layout: musicgen, shard_width: 3, rate_hz: 16000, bits: 16}
 """
 
@@ -64,6 +72,8 @@ def test_sample_json_has_musicgens_keys_and_says_what_the_annotation_says(made: 
         ["jazz", "pop"],
     )
     assert sample["sample_index"] == 41
+    meters = Counter(f"{bar['numerator']}/{bar['denominator']}" for bar in composed["bars"])
+    assert meters[sample["time_signature"]] == max(meters.values())
     assert sample["beat_times"] == [beat["time_s"] for beat in annotation["beats"]]
     assert len(sample["downbeat_times"]) >= sum(
         len([bar for bar in composed["bars"] if bar["section"] == index]) for index in range(len(composed["sections"]))
@@ -71,9 +81,9 @@ def test_sample_json_has_musicgens_keys_and_says_what_the_annotation_says(made: 
     assert [slot["part"] for slot in sample["song_arrangement"]] == [
         section["name"] for section in composed["sections"]
     ]
-    for name, count in sample["measures_per_part"].items():
+    for name, bars in sample["measures_per_part"].items():
         index = next(at for at, section in enumerate(composed["sections"]) if section["name"] == name)
-        assert count == sum(bar["section"] == index for bar in composed["bars"])
+        assert bars == sum(bar["section"] == index for bar in composed["bars"])
     assert sum(map(len, sample["chord_progression"].values())) <= len(composed["chords"])
     for part, layers in sample["active_layers"].items():
         playing = {layer for section in composed["sections"] if section["name"] == part for layer in section["layers"]}
@@ -106,7 +116,44 @@ def test_commands_find_its_songs_and_keep_sample_json_true(made: Path, tmp_path:
     assert farm("verify", tmp_path / "wav").returncode == 0
     sample = json.loads((tmp_path / "wav" / "000" / "000041" / "sample.json").read_bytes())
     assert sample["mix"] == "mix.wav"
-    assert "name their splits themselves" in farm("resplit", made, "--ratios", "train=1").stderr
+
+
+def test_paths_are_the_same_when_they_are_asked_for_again(made: Path) -> None:
+    shelf, first = read_catalogue(made)
+    _, again = read_catalogue(made)  # what was kept of the first time
+    assert first == again
+    songs = [(entry.song["number"], entry.song["genre"]) for entry in again]
+    assert songs == [(41, ["jazz", "pop"]), (42, ["jazz", "pop"])]
+    melodies = [stem for entry in again for stem in entry.stems if stem["layer"] == "melody"]
+    assert [stem["role"] for stem in melodies] == ["melody"] * 2
+    paths = [str(stem[key]) for entry in again for stem in entry.stems for key in ("midi", "audio")]
+    assert all((made / path).is_file() for path in [*paths, *(str(entry.song["mix"]) for entry in again)])
+    found = count(shelf, again)
+    assert (found.genres, found.layers["melody"]) == ({"jazz": 2, "pop": 2}, 2)
+    assert found.soundfonts == {str(melodies[0]["soundfont"]): found.stems}
+
+
+def test_in_shards_a_split_is_a_word_and_moves_no_folder(made: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(made, tmp_path / "out"))
+    planned, first = splits_of(out), read_manifest(out)
+    assert set(planned.values()) <= {"train", "test"}
+    assert resplit(out, {"000041": "dev", "000042": "dev"}).tracks == {"dev": 2}
+    assert splits_of(out) == {"000041": "dev", "000042": "dev"}
+    assert verify_dataset(out, fast=True, processes=1).findings == []
+    assert where_they_lie(out, first) == read_manifest(out), "as a run writes it that goes on"
+    undo(out)
+    assert splits_of(out) == planned
+    assert published(out) == published(made)
+
+
+def splits_of(out: Path) -> dict[str, str]:
+    """Return what each song, where it lies, and its line of the manifest say of its split, which must be the same."""
+    lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    said = {
+        line["track"]: json.loads((out / "000" / line["track"] / "sample.json").read_text())["split"] for line in lines
+    }
+    assert said == {line["track"]: line["split"] for line in lines}
+    return said
 
 
 def test_a_song_that_was_found_has_all_keys_too(made: Path) -> None:
@@ -127,10 +174,6 @@ def test_names_go_by_the_layout() -> None:
     ("values", "words"),
     [
         ({"output": {"shard_width": 3}}, "names in the layout musicgen alone"),
-        (
-            {"output": {"layout": "musicgen", "shard_width": 3}, "splits": {"ratios": {"train": 1}}},
-            "leave one of them out",
-        ),
         ({"output": {"layout": "flat"}}, "'slakh' or 'musicgen'"),
     ],
 )

@@ -79,6 +79,11 @@ class SongContext:
         """Return the layer that leads those of a role; None where the song has none."""
         return next((name for name, spec in self.layers.items() if spec.role == role), None)
 
+    def program_of(self, layer: str) -> int:
+        """Draw a layer's program; all drums of a song share a channel, hence the kit of its first drum layer."""
+        owner = (self.first_of("beat") if self.layers[layer].role == "beat" else None) or layer
+        return self.draws.stream("program", owner).choice(self.layers[owner].programs)
+
     def ticks_of_ms(self, milliseconds: float) -> float:
         """Return how many ticks a time lasts."""
         return milliseconds / 60_000 * self.tempo_bpm * PPQ

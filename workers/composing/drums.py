@@ -10,6 +10,7 @@ from typing import Final
 from schemas.score import Bar, ScoreNote, Section
 from workers.composing.context import SongContext
 from workers.composing.draws import Stream
+from workers.composing.kits import on_kit
 from workers.composing.meters import Beat, beats_of
 from workers.composing.patterns import Pattern, fits, parse_pattern
 
@@ -48,7 +49,8 @@ def _section(song: SongContext, section: Section, layer: str) -> list[ScoreNote]
     if section.end == song.end and notes:  # the last stroke rings to the end of the song
         last = max(note.start for note in notes)
         notes = [note._replace(end=song.end) if note.start == last else note for note in notes]
-    return sorted(_without_repeats(notes))
+    kit = song.program_of(layer)
+    return sorted(_without_repeats([note._replace(key=on_kit(note.key, kit)) for note in notes]))
 
 
 def _patterns(song: SongContext, section: Section, layer: str, bar: Bar) -> tuple[Pattern, Pattern]:

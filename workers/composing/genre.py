@@ -46,14 +46,8 @@ def _layers(song: SongContext) -> list[Layer]:
         notes = groove(play(song, name), song, name)
         if is_drum:
             notes = _apart(notes, [layer for layer in layers if layer.is_drum])
-        layers.append(Layer(name=name, role=spec.role, program=_program(song, name), is_drum=is_drum, notes=notes))
+        layers.append(Layer(name=name, role=spec.role, program=song.program_of(name), is_drum=is_drum, notes=notes))
     return layers
-
-
-def _program(song: SongContext, name: str) -> int:
-    """Draw a layer's program; all drums of a song share a channel, hence the kit of its first drum layer."""
-    owner = song.first_of("beat") if song.layers[name].role == "beat" else None
-    return song.draws.stream("program", owner or name).choice(song.layers[owner or name].programs)
 
 
 def _apart(notes: list[ScoreNote], others: list[Layer]) -> list[ScoreNote]:

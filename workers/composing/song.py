@@ -14,6 +14,7 @@ from workers.composing.base import Brief
 from workers.composing.draws import Draws
 from workers.composing.genre import GenreComposer
 from workers.composing.samples import with_samples
+from workers.composing.shares import genre_in_turn
 from workers.composing.smf import to_midi
 from workers.composing.theory import parse_key
 from workers.scoring.symbolic import check_score
@@ -58,7 +59,7 @@ def _compose(plan: DatasetPlan, number: int) -> Composed:
     asked = plan.compose
     if asked is None:
         raise PlanError("the plan composes nothing", hint="Give it `compose: {genres: [jazz], count: 10}`")
-    genre = _genre(asked, Draws(plan.seed, number))
+    genre = _genre(asked, Draws(plan.seed, number), plan.seed, number)
     rejected: list[Rejection] = []
     for attempt in range(asked.tries):
         score = GenreComposer().compose(Brief(number, genre, asked), Draws(plan.seed, number, attempt))
@@ -88,9 +89,11 @@ def _refused(number: int, asked: ComposePlan, rejected: list[Rejection]) -> Refu
     )
 
 
-def _genre(asked: ComposePlan, draws: Draws) -> Genre:
-    """Return the genre of a song: the only one, or one of several, drawn for it."""
+def _genre(asked: ComposePlan, draws: Draws, seed: int, number: int) -> Genre:
+    """Return the genre of a song: the only one, or one of several, drawn for it or in turn where they have shares."""
     genres = {genre.name: genre for genre in asked.genres if isinstance(genre, Genre)}
     if len(genres) < max(1, len(asked.genres)):
         raise PlanError("the genres of the plan were never read", hint="Read the plan with `farm.planning.plans`")
+    if asked.shares:
+        return genres[genre_in_turn(seed, number, asked.shares)]
     return genres[draws.stream("genre").pick(sorted(genres))]

@@ -20,13 +20,15 @@ from typing import TextIO
 
 from pydantic import TypeAdapter
 
-from schemas.convert import ConvertOrder, ReworkAnswer, ReworkReport, ScoreOrder, SubmixOrder
+from schemas.convert import ConvertOrder, ReworkAnswer, ReworkReport, ScoreFilesOrder, ScoreOrder, SubmixOrder
 from schemas.errors import FarmError
+from workers.reworking.recordings import score_files
 from workers.reworking.run import Progress, convert_dataset
 from workers.reworking.score import score_dataset
 from workers.reworking.submix import submix_dataset
 
-_ORDER: TypeAdapter[ConvertOrder | SubmixOrder | ScoreOrder] = TypeAdapter(ConvertOrder | SubmixOrder | ScoreOrder)
+_Order = ConvertOrder | SubmixOrder | ScoreOrder | ScoreFilesOrder
+_ORDER: TypeAdapter[_Order] = TypeAdapter(_Order)
 
 
 def main() -> int:
@@ -51,7 +53,9 @@ def main() -> int:
     return 0
 
 
-def _do(order: ConvertOrder | SubmixOrder | ScoreOrder, progress: Progress) -> ReworkReport:
+def _do(order: _Order, progress: Progress) -> ReworkReport:
+    if isinstance(order, ScoreFilesOrder):
+        return score_files(order, progress)
     if isinstance(order, ConvertOrder):
         return convert_dataset(order, progress)
     return score_dataset(order, progress) if isinstance(order, ScoreOrder) else submix_dataset(order, progress)

@@ -68,7 +68,15 @@ def target_form(form: AudioForm, order: ConvertOrder) -> AudioForm:
     return target
 
 
-def convert_track(folder: Path, new: Path, order: ConvertOrder, *, record: TrackRecord | None, name: str) -> Converted:
+def convert_track(
+    folder: Path,
+    new: Path,
+    order: ConvertOrder,
+    *,
+    record: TrackRecord | None,
+    name: str,
+    ceiling_db: float | None = None,
+) -> Converted:
     """Write a song in its new form into `new`, a folder of its own; in place, what has that form already is left alone.
 
     Args:
@@ -77,6 +85,7 @@ def convert_track(folder: Path, new: Path, order: ConvertOrder, *, record: Track
         order: what is wanted.
         record: the song's line of the manifest, which its files are checked against; None in datasets of others.
         name: of the song, for notes.
+        ceiling_db: of its plan, dB; None where there is no plan, and the metadata may say it.
 
     Raises:
         DatasetError: a file is missing, damaged, unreadable, or of another form or length than the rest.
@@ -96,7 +105,7 @@ def convert_track(folder: Path, new: Path, order: ConvertOrder, *, record: Track
         gain_db, origin = 0.0, MixOrigin.KEPT
         sounds = _kept(track, new, target, frames)
     else:
-        gain_db, origin, sounds = _changed(track, new, target, frames, noise)
+        gain_db, origin, sounds = _changed(track, new, target, frames, noise, ceiling_db)
     sounds |= _others(track, new, order, gain_db, noise)
     is_dithered = order.dither and origin is not MixOrigin.KEPT
     conversion = Conversion(**target.model_dump(), gain_db=gain_db, mix=origin, dither=is_dithered)
@@ -124,7 +133,7 @@ def _kept(track: Track, new: Path, target: AudioForm, frames: int) -> dict[str, 
 
 
 def _changed(
-    track: Track, new: Path, target: AudioForm, frames: int, noise: _Noise
+    track: Track, new: Path, target: AudioForm, frames: int, noise: _Noise, ceiling_db: float | None
 ) -> tuple[float, MixOrigin, dict[str, Sound]]:
     """Convert the stems and sum them up anew; again with a gain where something would pass the ceiling."""
     stems = [track.folder / file for file in track.stems.values()]
@@ -143,7 +152,7 @@ def _changed(
     _add_other_mixes(track, target, lanes, sums, noise)
     is_true = track.annotation is not None and track.annotation.mix.true_peak_dbtp is not None
     rounding = (len(stems) + 1) * rounding_of(target.bits, dither=noise.wanted)
-    limits = _Limits.of(track, target)
+    limits = _Limits.of(track, target, ceiling_db)
     now, gain_db = frames_in(target, frames, form_of(lanes[0].source)[0].rate_hz), 0.0
     while True:
         sounds = run_pass(lanes, sums, new, target, now, gain_db=gain_db, true_peak=is_true)
@@ -213,9 +222,9 @@ class _Limits:
     groups: float  #: of submixes
 
     @classmethod
-    def of(cls, track: Track, target: AudioForm) -> _Limits:
+    def of(cls, track: Track, target: AudioForm, planned_db: float | None) -> _Limits:
         full = math.inf if target.bits == 32 else 1.0 - 2.0 ** (1 - target.bits)
-        ceiling_db = None if track.metadata is None else track.metadata.get("target_peak")
+        ceiling_db = planned_db if planned_db is not None else (track.metadata or {}).get("target_peak")
         ceiling = 10.0 ** (ceiling_db / 20.0) if isinstance(ceiling_db, int | float) else 1.0
         if track.annotation is None:
             files = [*track.stems.values(), *([] if track.mix is None else [track.mix])]

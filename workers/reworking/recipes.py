@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from schemas.annotation import SongAnnotation
 from schemas.convert import Note, NoteCode
-from schemas.dataset import SLAKH_PATHS
+from schemas.dataset import NO_PLUGIN, SLAKH_PATHS
 from schemas.errors import DatasetError, PlanError
 from schemas.gm import CLASSES, DRUM_PROGRAM, DRUMS, PROGRAM_NAMES
-from schemas.submix import SubmixRecipe, Value, same_value
-from workers.reworking.track import Track, read_metadata
+from schemas.submix import SubmixRecipe, Value, mixing_values, same_value
+from workers.reworking.track import Track, read_annotation, read_metadata
 
 #: What a stem may say of a key, where that is known: such a value may be missing from a dataset without being a mistake.
 _VOCABULARY: Final[Mapping[str, tuple[Value, ...]]] = {
@@ -26,15 +27,26 @@ _ALIKE: Final = 0.6
 
 
 def said_of_stems(track: Track) -> dict[str, dict[str, Any]]:
-    """Return what a track's metadata says of each stem.
+    """Return what a track's metadata says of each stem, or in layouts without any its annotation in the same words.
 
     Raises:
         DatasetError: it cannot be read.
     """
-    said = _said(track.metadata)
+    said = _said(track.metadata) or annotated(track.annotation)
     if not said:
         raise DatasetError(f"{track.folder / SLAKH_PATHS.sign} cannot be read, and a recipe goes by what it says")
     return {name: about for name, about in said.items() if isinstance(about, dict)}
+
+
+def annotated(song: SongAnnotation | None) -> dict[str, dict[str, Any]]:
+    """Return what recipes can mix the stems of a song by, as its annotation has it."""
+    return {
+        stem.name: mixing_values(
+            inst_class=stem.inst_class, is_drum=stem.is_drum, program=stem.program, program_name=stem.program_name,
+            patch=stem.patch or NO_PLUGIN, preset=stem.preset,
+        )
+        for stem in (song.stems if song is not None else [])
+    }  # fmt: skip
 
 
 def check_keys(recipes: Iterable[SubmixRecipe], folders: Sequence[Path]) -> None:
@@ -46,7 +58,7 @@ def check_keys(recipes: Iterable[SubmixRecipe], folders: Sequence[Path]) -> None
     missing = {recipe.key: recipe.name for recipe in recipes}
     there: set[str] = set()
     for folder in folders:
-        said = _said(read_metadata(folder))
+        said = _said(read_metadata(folder)) or annotated(read_annotation(folder))
         keys = {key for about in said.values() if isinstance(about, dict) for key in about}
         there |= keys
         missing = {key: name for key, name in missing.items() if key not in keys}

@@ -79,12 +79,14 @@ def _convert(order: ConvertOrder, found: Found, target: Path, progress: Progress
         journal.put_top_aside()
     done = {track: settled for track in found.tracks if (settled := journal.settled(track)) is not None}
     left = [track for track in found.tracks if track not in done]
+    ceiling_db = None if found.record is None else found.record.plan.mix.ceiling_db
     calls = {
         track: partial(
-            convert_track, found.root / track, journal.part(track), order, record=found.tracks[track], name=track
+            convert_track, found.root / track, journal.part(track), order,
+            record=found.tracks[track], name=track, ceiling_db=ceiling_db,
         )
         for track in left
-    }
+    }  # fmt: skip
     failed: list[Note] = []
     reworked = 0
     progress(len(done), len(found.tracks))

@@ -177,8 +177,12 @@ def _is_made(
 
 def _is_behind(track: Track, made: dict[str, Submix]) -> bool:
     """Whether the metadata does not list all submixes, as where a command was killed before it wrote that."""
-    own = (track.metadata or {}).get("stemfarm", {})
-    return track.annotation is not None and isinstance(own, dict) and set(own.get("submixes", {})) != set(made)
+    if track.annotation is None:
+        return False
+    if track.metadata is None:
+        return {submix.recipe for submix in track.annotation.submixes} != set(made)
+    own = track.metadata.get("stemfarm", {})
+    return isinstance(own, dict) and set(own.get("submixes", {})) != set(made)
 
 
 def _check_full_scale(folder: Path, recipe: SubmixRecipe, sounds: dict[str, Sound], part: Path, *, bits: int) -> None:

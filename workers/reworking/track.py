@@ -81,7 +81,7 @@ def read_track(folder: Path, record: TrackRecord | None = None) -> Track:
     if record is not None:
         _check(folder, record)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    annotation = _annotation(folder) if ANNOTATION in files else None
+    annotation = read_annotation(folder)
     if annotation is not None:
         stems = {stem.name: stem.audio for stem in annotation.stems if stem.audio is not None}
         return Track(folder, files, annotation, read_metadata(folder), stems, annotation.mix.audio)
@@ -116,7 +116,14 @@ def _check(folder: Path, record: TrackRecord) -> None:
             )
 
 
-def _annotation(folder: Path) -> SongAnnotation:
+def read_annotation(folder: Path) -> SongAnnotation | None:
+    """Return the annotation of a track; None where it has none.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    if not (folder / ANNOTATION).is_file():
+        return None
     try:
         return SongAnnotation.model_validate_json((folder / ANNOTATION).read_bytes())
     except ValidationError as error:

@@ -22,7 +22,7 @@ def track_folder(work: SongWork) -> Path:
     """Return the folder that the song is published as, or was: another split may have been made of the dataset since."""
     out, name = Path(work.out_dir), work.song.name
     shard = work.plan.output.shard_of(name)
-    planned = out / folder_of(name, work.song.split or shard or None)
+    planned = out / folder_of(name, shard or work.song.split)
     if planned.is_dir() or not (out / RESPLIT).is_dir():
         return planned
     moved = (place / name for place in (out, *sorted(out.iterdir())) if (place / name / ANNOTATION).is_file())

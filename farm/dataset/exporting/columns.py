@@ -82,6 +82,17 @@ def _distinct(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(text for text in texts if text))
 
 
+def _composed(name: str) -> Callable[[Song], Value]:
+    """Return what reads a fact of a composed song; missing of others."""
+    return lambda song: getattr(song.annotation.composed, name, None)
+
+
+def _layer(part: Part) -> str | None:
+    made = part.song.annotation.composed
+    layers = [] if made is None else made.layers
+    return next((layer.name for layer in layers if part.stem.name in layer.stems), None)
+
+
 def _of_its_song(column: Column[Song]) -> Column[Part]:
     return Column(column.name, column.type, column.meaning, lambda part: column.of(part.song))
 
@@ -153,6 +164,13 @@ SONG_COLUMNS: Final[list[Column[Song]]] = [
     Column("mixes", Type.TEXTS, "names of its other mixes", lambda song: [mix.name for mix in song.annotation.mixes]),
     Column("submixes", Type.TEXTS, "names of its submixes", lambda song: [mix.recipe for mix in song.annotation.submixes]),
     Column("mix_is_sum", Type.FLAG, "the stems sum to the mix", lambda song: song.annotation.mix.is_sum),
+    Column(
+        "score", Type.NUMBER, "of the mix, 0 to 1, where it was scored",
+        lambda song: None if song.annotation.score is None else song.annotation.score.score,
+    ),
+    Column("number", Type.WHOLE, "of a composed song, in any range of its run", _composed("number")),
+    Column("genres", Type.TEXTS, "of a composed song", lambda song: _composed("genres")(song) or []),
+    Column("swing", Type.NUMBER, "of a composed song, 0.5 is straight", _composed("swing")),
     Column("verdict", Type.TEXT, "pass, or warn where a stem has a finding or no audio", _song_verdict),
     Column("findings", Type.TEXTS, "what the checks of its renders found, each once", _song_findings),
     Column(
@@ -193,6 +211,7 @@ STEM_COLUMNS: Final[list[Column[Part]]] = [
     Column("bank", Type.WHOLE, "bank that the MIDI file asks for", lambda part: part.stem.bank),
     Column("program_name", Type.TEXT, "name of the program", lambda part: part.stem.program_name),
     Column("part_name", Type.TEXT, "name of the part in the MIDI file", lambda part: part.stem.track_name or None),
+    Column("layer", Type.TEXT, "of a composed song: beat, melody, ...", _layer),
     Column("patch", Type.TEXT, "what played it", lambda part: part.stem.patch or None),
     Column("preset", Type.TEXT, "the patch's own name", lambda part: part.stem.preset or None),
     Column("group", Type.TEXT, "group of the instrument map", lambda part: part.stem.group or None),

@@ -43,6 +43,42 @@ def test_the_plan_that_is_written_is_one_that_can_be_made(call: Call, tmp_path: 
     assert plan.compose.genres[0].name == "blues"  # type: ignore[union-attr]
 
 
+def test_genres_have_shares_where_they_are_given_and_folders_by_number(call: Call, tmp_path: Path) -> None:
+    plan = _plan(call, tmp_path, "--genre", "jazz=60", "--genre", "rock=40", "--layout", "musicgen", "--shard-width", 3)
+    assert (plan["name"], plan["compose"]["genres"]) == ("jazz+rock", ["jazz", "rock"])
+    assert (plan["compose"]["together"], plan["compose"]["shares"]) == (False, {"jazz": 60.0, "rock": 40.0})
+    assert (plan["output"]["layout"], plan["output"]["shard_width"]) == ("musicgen", 3)
+    read = load_plan(tmp_path / "plan.yaml")
+    assert read.compose is not None
+    assert read.compose.shares == {"jazz": 60.0, "rock": 40.0}
+
+
+@pytest.mark.parametrize(
+    ("genres", "words"),
+    [
+        (["jazz=60", "rock"], "some genres have a share and others none"),
+        (["jazz=most", "rock=1"], "a share is no number"),
+        (["jazz=0", "rock=1"], "a share must be above 0"),
+        (["jazz=inf", "rock=1"], "a share must be above 0"),
+    ],
+)
+def test_shares_that_are_none_are_refused(call: Call, tmp_path: Path, genres: list[str], words: str) -> None:
+    options = [word for genre in genres for word in ("--genre", genre)]
+    refused = call("compose", *options, "--plan", tmp_path / "plan.yaml")
+    assert refused.code == 2
+    assert words in refused.err
+    assert not (tmp_path / "plan.yaml").exists()
+
+
+def test_a_genre_of_ones_own_has_its_share_under_its_name(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "g=1").mkdir()
+    (tmp_path / "g=1" / "genre.yaml").write_text("name: mine\ntempo_bpm: [90, 91]\n")
+    _plan(call, tmp_path, "--genre", f"{tmp_path}/g=1=3", "--genre", "rock=1")
+    read = load_plan(tmp_path / "plan.yaml")
+    assert read.compose is not None
+    assert read.compose.shares == {"mine": 3.0, "rock": 1.0}
+
+
 def test_a_genre_in_a_folder_is_found_from_wherever_the_plan_lies(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

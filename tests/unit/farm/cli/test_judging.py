@@ -11,6 +11,7 @@ from farm.cli import trials
 from farm.dataset.records import read_manifest
 from schemas.evaluation import EvalAnswer, EvalOrder, Interval, ReliabilityReport, ValidityReport
 from tests.support.datasets import make_dataset
+from tests.support.farms import published
 from tests.unit.farm.cli.conftest import Call
 
 
@@ -45,6 +46,19 @@ def test_a_dataset_is_scored_searched_counted_and_filtered(dataset: Path, call: 
     assert f"2 tracks moved to {dataset}-rejected, 0 in the dataset" in moved.out
     assert "2 tracks moved back" in call("filter", dataset, "--undo").out
     assert len(read_manifest(dataset)) == 2
+
+
+def test_audio_files_are_scored_and_nothing_is_written(dataset: Path, call: Call) -> None:
+    before = published(dataset)
+    mixes = [dataset / f"Track0000{number}" / "mix.flac" for number in (1, 2)]
+    told = call("score", *mixes, "--json").json
+    assert told["scores"].keys() == told["parts"].keys() == {str(mix) for mix in mixes}
+    lines = call("score", mixes[0])
+    assert f"{mixes[0]}: {told['scores'][str(mixes[0])]:.2f} (tempo " in lines.out
+    assert published(dataset) == before
+    some = call("score", mixes[0], dataset / "manifest.jsonl")
+    assert some.code == 3
+    assert "manifest.jsonl cannot be read" in some.out
 
 
 def test_a_filter_without_scores_says_what_to_do(dataset: Path, call: Call) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from farm.dataset.folder import farm_folder, locked
+from farm.dataset.places import where_they_lie
 from farm.dataset.records import read_dataset, read_manifest, read_shelf
 from farm.dataset.splits import finish, original_places, resplit, split_file, undo
 from schemas.dataset import RESPLIT
 from schemas.errors import DatasetError, OutputError
-from tests.support.datasets import make_dataset
+from schemas.plan import OutputPlan
+from tests.support.datasets import PLAN, make_dataset
 from tests.support.farms import published
 from workers.verifying.dataset import verify_dataset
 
@@ -88,6 +90,37 @@ def test_undo_takes_back_one_change_after_the_other_to_the_very_bytes(dataset: P
         }
     assert undo(dataset).moved == 0
     assert read_dataset(dataset).splits is None
+
+
+def test_in_the_layout_musicgen_each_song_says_in_which_split_it_is(tmp_path: Path) -> None:
+    output = OutputPlan(rate_hz=16000, channels=1, layout="musicgen")
+    dataset = make_dataset(tmp_path, tracks=2, plan=PLAN.model_copy(update={"output": output}))
+    before, first = published(dataset), read_manifest(dataset)
+    resplit(dataset, {"Track00001": "train", "Track00002": "omitted"})
+    assert where_they_lie(dataset, first) == read_manifest(dataset), "as a run writes it that goes on"
+    said = {track: json.loads((dataset / place / track / "sample.json").read_text())["split"]
+            for track, place in (("Track00001", "train"), ("Track00002", "omitted"))}  # fmt: skip
+    assert said == {"Track00001": "train", "Track00002": "omitted"}
+    assert verify_dataset(dataset, fast=True, processes=1).findings == []
+    undo(dataset)
+    assert verify_dataset(dataset, fast=True, processes=1).findings == []
+    after = published(dataset)
+    assert {file: data for file, data in after.items() if file != "dataset.json"} == {
+        file: data for file, data in before.items() if file != "dataset.json"
+    }
+
+
+def test_a_sample_json_that_is_none_is_named_and_the_move_can_go_on(tmp_path: Path) -> None:
+    output = OutputPlan(rate_hz=16000, channels=1, layout="musicgen")
+    dataset = make_dataset(tmp_path, plan=PLAN.model_copy(update={"output": output}))
+    sample = dataset / "Track00001" / "sample.json"
+    text = sample.read_text()
+    sample.write_text("[1]")
+    with pytest.raises(DatasetError, match=r"sample\.json is damaged"):
+        resplit(dataset, {"Track00001": "train"})
+    (dataset / "train" / "Track00001" / "sample.json").write_text(text)
+    assert finish(dataset).tracks == {"train": 1}
+    assert verify_dataset(dataset, fast=True, processes=1).findings == []
 
 
 def test_tracks_that_are_not_named_stay_and_empty_folders_go(dataset: Path) -> None:

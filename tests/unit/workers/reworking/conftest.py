@@ -30,6 +30,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def musicgen(tmp_path: Path) -> Path:
+    """A dataset of one song in the layout musicgen, which has no `metadata.yaml`."""
+    plan = PLAN.model_copy(update={"output": OutputPlan(rate_hz=16000, channels=1, layout="musicgen")})
+    return make_dataset(tmp_path / "musicgen", plan=plan)
+
+
+@pytest.fixture
 def release(tmp_path: Path) -> Path:
     """Three tracks in two splits as Slakh publishes them, of another maker."""
     return write_release(tmp_path / "release")

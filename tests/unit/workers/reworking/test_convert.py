@@ -14,6 +14,7 @@ import yaml
 from schemas.convert import ConvertOrder, MixOrigin, NoteCode, ReworkReport
 from schemas.dataset import DATASET, MANIFEST, DatasetRecord
 from schemas.errors import DatasetError, OutputError, PlanError
+from schemas.layouts import LayoutName
 from schemas.mixplan import MixPlan
 from schemas.plan import OutputPlan
 from tests.support.datasets import PLAN, make_dataset, read_annotation, read_records
@@ -117,9 +118,13 @@ def test_labels_and_records_say_what_the_audio_is_now(published: Path, tmp_path:
     assert plan.output.rate_hz == 22050, "what it was made from stays what it was"
 
 
-def test_a_song_that_would_pass_the_ceiling_is_lowered_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["slakh", "musicgen"])
+def test_a_song_that_would_pass_the_ceiling_is_lowered_and_says_so(tmp_path: Path, layout: LayoutName) -> None:
     plan = PLAN.model_copy(
-        update={"output": OutputPlan(rate_hz=22050, channels=1), "mix": MixPlan(stem_lufs=-6.0, ceiling_db=-3.0)}
+        update={
+            "output": OutputPlan(rate_hz=22050, channels=1, layout=layout),
+            "mix": MixPlan(stem_lufs=-6.0, ceiling_db=-3.0),
+        }
     )
     dataset = make_dataset(tmp_path / "loud", plan=plan)
     report = convert(dataset, tmp_path / "out", rate_hz=48000)

@@ -58,6 +58,18 @@ def test_groups_are_exact_sums_and_together_with_the_residuals_they_are_the_mix(
     assert verify_dataset(dataset, processes=1).findings == []
 
 
+def test_the_layout_musicgen_gets_the_same_submixes_and_is_left_alone_the_second_time(musicgen: Path) -> None:
+    assert submix(musicgen).reworked == 1
+    groups = {group.name: group.stems for group in read_annotation(musicgen).submixes[0].groups}
+    assert (groups["bass"], groups["drums"], groups["residuals"]) == (["S01"], ["S03"], ["S00", "S02"])
+    assert verify_dataset(musicgen, processes=1).findings == []
+    before = files_of(musicgen)
+    assert submix(musicgen).reworked == 0
+    assert files_of(musicgen) == before
+    with pytest.raises(PlanError, match="no stem of any track has this key"):
+        submix(musicgen, SubmixRecipe(name="other", key="colour", groups={"a": ["x"]}))
+
+
 def test_made_again_nothing_changes_and_a_changed_recipe_replaces_what_was_made(dataset: Path) -> None:
     submix(dataset)
     before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
