@@ -47,7 +47,7 @@ class ComposePlan(FarmModel):
     bars: dict[str, Annotated[int, Field(ge=1, le=256)]] = {}
     #: Least score of the symbolic check; a song below is composed anew, with a fresh draw for each try.
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
-    #: Tries per song.
+    #: Tries per song, those included that were played and whose mix scored less than `quality.min_score`.
     tries: Annotated[int, Field(ge=1, le=100)] = 8
     #: Soundfonts to draw from, by layer: names of known ones (`farm assets`), tags such as `piano`, paths relative to the
     #: plan, or patches written out: `{melody: [GeneralUser_GS, fonts/violin.sf2], "*": [gm]}`. `*` is every layer that is

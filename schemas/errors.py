@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from schemas.quality import Rejection
 
 
 class FarmError(Exception):
@@ -65,10 +69,14 @@ class NoNotesError(MidiError):
 
 
 class RefusedError(FarmError):
-    """A song that could not be composed well enough, however often it was tried."""
+    """A song that could not be composed well enough, however often it was tried; `rejected` are all tries."""
 
     exit_code = 3
     reason = "low_score"
+
+    def __init__(self, message: str, *, hint: str = "", rejected: Sequence[Rejection] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.rejected = list(rejected)
 
 
 class MidiNotFoundError(MidiError):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from schemas.base import FarmModel
 
@@ -79,6 +80,8 @@ class Flaw(StrEnum):
     NOTE_OUTSIDE = "note_outside"  #: a note begins before the song or reaches beyond it
     SAME_KEY_TWICE = "same_key_twice"  #: a key is struck while it sounds
     LOW_SCORE = "low_score"  #: the plan asks for more
+    OUTSIDE_FILTERS = "outside_filters"  #: written anew, it breaks a rule of the plan's filters
+    LOW_AUDIO_SCORE = "low_audio_score"  #: it was played, and the plan asks for more of its mix
 
 
 class SymbolicScore(FarmModel):
@@ -99,7 +102,24 @@ class Rejection(FarmModel):
 
     attempt: Annotated[int, Field(ge=0)]
     flaws: list[Flaw]
-    score: Share
+    score: Share  #: of its mix where that was made, else of the check before
+    symbolic: SymbolicScore | None = None  #: what the check before it was played found; None from an older farm
+    audio: AudioScore | None = None  #: what its mix got; None where it was never played
+    detail: str = ""  #: what else there is to say
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was found out after the song had been chosen: what is known of the song is another's since."""
+        return self.audio is not None or Flaw.OUTSIDE_FILTERS in self.flaws
+
+
+#: Rejections of a song as one text, in order.
+REJECTIONS: Final = TypeAdapter(list[Rejection])
+
+
+def in_words(rejected: Sequence[Rejection]) -> str:
+    """Say what all tries at a song came to."""
+    return "; ".join(f"{', '.join(item.flaws)} ({item.score:.2f})" for item in rejected)
 
 
 class QualityPlan(FarmModel):
@@ -107,7 +127,8 @@ class QualityPlan(FarmModel):
 
     #: Score every mix, see the guide to scores. Left out, songs that are composed are scored, and others are not.
     score: bool | None = None
-    #: Songs whose mix scores less fail as `low_score` and are not published.
+    #: Songs whose mix scores less are not published: a song that is composed is composed anew, up to `compose.tries` in all,
+    #: and fails as `low_score` when the last try was no better; others fail at once.
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from schemas.base import FarmModel
 from schemas.gm import DRUM_PROGRAM
+from schemas.quality import Rejection
 from schemas.samples import SampleCue
 from schemas.splits import folder_of
 from schemas.states import RejectReason
@@ -68,6 +69,14 @@ class ScanResult(FarmModel):
     facts: SongFacts | None = None
     reason: RejectReason | None = None
     detail: str = ""
+    rejected: list[Rejection] = []  #: tries at a composed song that were thrown away
+
+
+class ComposedAnew(FarmModel):
+    """A song of which an earlier try was thrown away: what the one that stands is, and all that were before it."""
+
+    facts: SongFacts
+    rejected: list[Rejection]
 
 
 class Part(FarmModel):
@@ -139,6 +148,8 @@ class SongSpec(FarmModel):
     split: str | None = None
     #: Draws from each group of the instrument map that songs before it make, where the plan balances them.
     places: dict[str, int] = {}
+    #: Tries at a composed song that were thrown away before the one that it is.
+    rejected: list[Rejection] = []
 
     @property
     def folder(self) -> str:

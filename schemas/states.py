@@ -115,6 +115,7 @@ class EventKind(StrEnum):
     SONG_FAILED = "song failed"
     EATEN = "eaten"  #: a person accepted a song without a stem
     REPLACED = "replaced"  #: stems are played by another patch, since the one they had failed
+    COMPOSED_ANEW = "composed anew"  #: a try at a song was thrown away
     RECOGNISED = "recognised"  #: a song was found published, by a farm whose ledger is gone
     MENDED = "mended"  #: files of the store were found lost or damaged, and are made anew
     PURGED = "purged"  #: what an ended submission had left was removed
@@ -224,7 +225,7 @@ class FailureReason(StrEnum):
     NO_PATCH = "no_patch"  #: the instrument map has no patch for any part of it
     STEM_FAILED = "stem_failed"
     TASK_FAILED = "task_failed"
-    LOW_SCORE = "low_score"  #: its mix scores less than the plan asks for
+    LOW_SCORE = "low_score"  #: its mix scores less than the plan asks for, of a composed song those of all tries
     # submission
     LICENCE_FORBIDDEN = (
         "licence_forbidden"  #: a soundfont, a patch or the music is under a licence that the plan forbids
@@ -268,12 +269,17 @@ SONG_MOVES: Final[dict[SongState, frozenset[SongState]]] = {
     SongState.PLANNED: frozenset({SongState.SPLITTING, SongState.FAILED, SongState.CANCELLED}),
     #: To its end at once where it is found published already.
     SongState.SPLITTING: frozenset({SongState.DRAWING, SongState.DONE, SongState.FAILED, SongState.CANCELLED}),
-    #: Past the renders where the plan publishes MIDI alone.
-    SongState.DRAWING: frozenset({SongState.RENDERING, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
+    #: Past the renders where the plan publishes MIDI alone; back to the split where the song is composed anew.
+    SongState.DRAWING: frozenset(
+        {SongState.RENDERING, SongState.MIXING, SongState.SPLITTING, SongState.FAILED, SongState.CANCELLED}
+    ),
     #: Back to the draw where a patch failed and the plan wants another one.
     SongState.RENDERING: frozenset({SongState.MIXING, SongState.DRAWING, SongState.FAILED, SongState.CANCELLED}),
     SongState.MIXING: frozenset({SongState.ANNOTATING, SongState.RENDERING, SongState.FAILED, SongState.CANCELLED}),
-    SongState.ANNOTATING: frozenset({SongState.PUBLISHING, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
+    #: Back to the split where the mix scores less than the plan asks for, and the song is composed anew.
+    SongState.ANNOTATING: frozenset(
+        {SongState.PUBLISHING, SongState.MIXING, SongState.SPLITTING, SongState.FAILED, SongState.CANCELLED}
+    ),
     SongState.PUBLISHING: frozenset({SongState.DONE, SongState.MIXING, SongState.FAILED, SongState.CANCELLED}),
     SongState.DONE: frozenset(),
     #: Only when a person asks to try again what failed, or accepts the song without the stem that failed.

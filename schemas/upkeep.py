@@ -9,6 +9,7 @@ from pydantic import Field
 
 from schemas.base import FarmModel
 from schemas.plan import DatasetPlan
+from schemas.quality import Rejection
 from schemas.song import Sha256
 
 
@@ -62,6 +63,7 @@ class NamedSong(FarmModel):
     song: Sha256 | None = None  #: the song's own file
     source: str | None = None  #: where it was found
     plan: DatasetPlan | None = None  #: of a song that is composed
+    rejected: list[Rejection] = []  #: tries at it before the one that it is
     midi: list[Sha256] = []
 
 

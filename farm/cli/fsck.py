@@ -133,7 +133,9 @@ def _need(ledger: Ledger, submission: Submission, one: _Look) -> None:
     for song in ledger.all_song_files(submission.id):
         if song.midi and song.state not in (SongState.DONE, SongState.FAILED, SongState.CANCELLED):
             midi = [name for name in song.midi if name != song.song_hash]
-            one.songs.append(NamedSong(song=song.song_hash, source=song.source, plan=song.plan, midi=midi))
+            tried = list(song.rejected)
+            named = NamedSong(song=song.song_hash, source=song.source, plan=song.plan, midi=midi, rejected=tried)
+            one.songs.append(named)
 
 
 def _settle(ledger: Ledger, one: _Look, *, repair: bool) -> None:

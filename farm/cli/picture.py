@@ -44,7 +44,8 @@ def picture(view: View) -> Group:
     if view.eta is not None:
         parts += [Text(line) for line in lines(view.eta)]
     parts += [*_patches(view.patches), *_failures(view.failures)]
-    parts += [*_counts("rejected", status.rejected), *_counts("warnings", status.warnings)]
+    parts += [*_counts("rejected", status.rejected), *_counts("rejected tries at songs", status.rejected_tries)]
+    parts += _counts("warnings", status.warnings)
     return Group(*parts)
 
 

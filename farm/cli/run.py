@@ -106,6 +106,7 @@ def _report(ledger: Ledger, status: SubmissionStatus, *, wall_s: float, fresh: b
         "times_real_time": round(status.stem_audio_s / wall_s, 1) if fresh else None,
         "stages": [dataclasses.asdict(cost) for cost in status.stages],
         "rejected": dict(sorted(status.rejected.items())),
+        "rejected_tries": dict(sorted(status.rejected_tries.items())),
         "warnings": dict(sorted(status.warnings.items())),
         "failures": [{"kind": f.kind, "name": f.name, "reason": f.reason, "detail": f.detail} for f in failures],
         "exit_code": 3 if failed else 0,

@@ -89,10 +89,10 @@ def summary(report: Mapping[str, Any]) -> None:
     console.print(_made(report), highlight=False)
     if not report["did_anything"]:
         console.print("nothing to do: the dataset was finished before")
-    for title in ("rejected", "warnings"):
+    for title in ("rejected", "rejected_tries", "warnings"):
         if report[title]:
             found = ", ".join(f"{count} × {reason}" for reason, count in report[title].items())
-            console.print(f"{title}: {found}", highlight=False)
+            console.print(f"{title.replace('_', ' ')}: {found}", highlight=False)
     if report["error"]:
         console.print(f"[red]{escape(report['error'])}[/red]", highlight=False)
     for failure in [item for item in report["failures"] if item["kind"] != "file"][:LISTED]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from farm.ledger.models import AttemptRow, BacklogRow, FileRow, SongRow, StemRow, TallyRow, TaskRow
+from farm.ledger.songs import rejections_of
 from farm.ledger.tx import Subject
 from schemas.states import SONG_ENDS, STEM_ENDS, SongState, StemState, TaskState
 
@@ -23,7 +24,7 @@ _BACKLOG: Final = {
 
 def audit(conn: Connection) -> list[str]:
     """Return every counter that differs from what it counts, in words; empty when all are true."""
-    return [*_tally(conn), *_backlog(conn), *_stems_left(conn), *_work(conn)]
+    return [*_tally(conn), *_tries(conn), *_backlog(conn), *_stems_left(conn), *_work(conn)]
 
 
 def commits(conn: Connection, submission_id: int) -> dict[int, int]:
@@ -60,6 +61,22 @@ def _tally(conn: Connection) -> list[str]:
     kept = Counter({(row.submission_id, row.subject, row.name): round(row.amount) for row in rows if row.amount})
     return [
         f"submission {key[0]}: {key[1]} {key[2]}: counter {kept[key]}, rows {counted[key]}"
+        for key in sorted({*kept, *counted})
+        if kept[key] != counted[key]
+    ]
+
+
+def _tries(conn: Connection) -> list[str]:
+    """Compare the counters of rejected tries at composed songs with what is kept of each."""
+    counted: Counter[tuple[int, str]] = Counter()
+    query = select(FileRow.submission_id, FileRow.rejected).where(FileRow.rejected.is_not(None))
+    for number, text in conn.execute(query):
+        counted.update((number, flaw.value) for item in rejections_of(text) for flaw in item.flaws)
+    columns = (TallyRow.submission_id, TallyRow.name, TallyRow.amount)
+    rows = conn.execute(select(*columns).where(TallyRow.subject == Subject.TRY.value))
+    kept = Counter({(row.submission_id, row.name): round(row.amount) for row in rows if row.amount})
+    return [
+        f"submission {key[0]}: {Subject.TRY.value} {key[1]}: counter {kept[key]}, rows {counted[key]}"
         for key in sorted({*kept, *counted})
         if kept[key] != counted[key]
     ]

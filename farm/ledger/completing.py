@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select, update
 
 from farm.ledger import limiting
+from farm.ledger.anew import count_rejections, stand
 from farm.ledger.bulk import update_rows
 from farm.ledger.models import FileRow, SubmissionRow
 from farm.ledger.parsed import plan_of
@@ -19,7 +20,8 @@ from farm.ledger.tx import Subject, Tx
 from schemas.dataset import MixResult, TrackRecord
 from schemas.errors import LedgerError
 from schemas.patch import EngineFacts
-from schemas.song import ScanResult, SplitResult
+from schemas.quality import REJECTIONS
+from schemas.song import ComposedAnew, ScanResult, SplitResult
 from schemas.states import EventKind, FailureReason, RejectReason, SongState, TaskKind, TaskState
 from schemas.words import counted
 
@@ -87,18 +89,25 @@ def scan(tx: Tx, task: TaskRef, results: Sequence[ScanResult]) -> bool:
         if result.facts is None:
             reason = result.reason or RejectReason.UNREADABLE
             reject_file(tx, task.submission_id, result.file_id, reason, result.detail)
+    tried = [result for result in results if result.rejected]
+    kept = [{"id": r.file_id, "rejected": REJECTIONS.dump_json(r.rejected).decode()} for r in tried]
+    update_rows(tx.conn, FileRow, kept)
+    for result in tried:
+        count_rejections(tx, task.submission_id, result.rejected)
     read = [{"id": r.file_id, "facts": r.facts.model_dump_json()} for r in results if r.facts is not None]
     update_rows(tx.conn, FileRow, read)
     tx.count(task.submission_id, Subject.FILE, "scanned", len(read))
     return True
 
 
-def split(tx: Tx, task: TaskRef, result: SplitResult) -> bool:
-    """Record a song's parts."""
+def split(tx: Tx, task: TaskRef, result: SplitResult, made: ComposedAnew | None = None) -> bool:
+    """Record a song's parts, and what it is where it was composed anew."""
     hold = _begin(tx, task, TaskKind.SPLIT)
     if hold is Hold.MINE:
         end_task(tx, task, TaskState.DONE)
         song = lock_song(tx, _song_id(task))
+        if made is not None:
+            song = stand(tx, song, made)
         if not result.parts:
             fail_song(tx, song, FailureReason.NO_NOTES, "no part of it has a note")
             return True
@@ -130,12 +139,14 @@ def _advance(tx: Tx, task: TaskRef, kind: TaskKind, to: SongState, **values: str
     return hold is not Hold.LOST
 
 
-def recognise(tx: Tx, task: TaskRef, record: TrackRecord) -> bool:
+def recognise(tx: Tx, task: TaskRef, record: TrackRecord, made: ComposedAnew | None = None) -> bool:
     """Record a song that was found published, in place of its split."""
     hold = _begin(tx, task, TaskKind.SPLIT)
     if hold is Hold.MINE:
         end_task(tx, task, TaskState.DONE, None, "it was found published")
         song = lock_song(tx, _song_id(task))
+        if made is not None:
+            song = stand(tx, song, made)
         move_song(tx, song, SongState.DONE, record=record.model_dump_json())
         words = f"{song.name}: it was found published and is not made again"
         tx.event(EventKind.RECOGNISED, words, submission_id=song.submission_id, song_id=song.id)

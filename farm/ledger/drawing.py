@@ -37,11 +37,12 @@ class _Known:
 def draw(tx: Tx, drawn: Sequence[tuple[int, Sequence[DrawnStem]]]) -> int:
     """Give split songs their stems, ready to be rendered; returns how many songs were drawn.
 
-    Those that have their patches already, or have ended, are left as they are. A song without a stem fails; so does one
-    of which a patch failed and that has no other.
+    Those that have their patches already, have ended, or were composed anew since, are left as they are. A song without
+    a stem fails; so does one of which a patch failed and that has no other.
     """
     songs = lock_songs(tx, [song_id for song_id, _ in drawn])
-    waiting = [(songs[song_id], stems) for song_id, stems in drawn if songs[song_id].state is SongState.DRAWING]
+    named = [(songs[song_id], stems) for song_id, stems in drawn]
+    waiting = [(song, stems) for song, stems in named if song.state is SongState.DRAWING and not _outdated(song, stems)]
     fresh = [(song, stems) for song, stems in waiting if not song.stems_total]
     for song, stems in fresh:
         if not stems:
@@ -49,6 +50,10 @@ def draw(tx: Tx, drawn: Sequence[tuple[int, Sequence[DrawnStem]]]) -> int:
     _put_stems(tx, [(song, stems) for song, stems in fresh if stems and not any(stem.instead_of for stem in stems)])
     _change_stems(tx, [(song, stems) for song, stems in waiting if song.stems_total])
     return len(waiting)
+
+
+def _outdated(song: SongHead, stems: Sequence[DrawnStem]) -> bool:
+    return any(stem.song_hash not in ("", song.song_hash) for stem in stems)
 
 
 def _change_stems(tx: Tx, drawn: Sequence[tuple[SongHead, Sequence[DrawnStem]]]) -> None:

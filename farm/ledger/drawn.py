@@ -18,6 +18,7 @@ class DrawnStem:
     job: RenderJob
     est_s: float
     instead_of: tuple[Spent, ...] = ()  #: the patches that failed it, where it was drawn before
+    song_hash: str = ""  #: of the song that it was drawn for, which may have been composed anew since
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, Connection, case, or_, select
 from farm.ledger.clock import db_now
 from farm.ledger.models import SUBMISSION_OPEN, FileRow, SongRow, StemRow, SubmissionRow
 from farm.ledger.parsed import plan_of
-from farm.ledger.songs import split_of
+from farm.ledger.songs import rejections_of, split_of
 from schemas.compose import COMPOSED
 from schemas.plan import DatasetPlan
+from schemas.quality import Rejection
 from schemas.states import SONG_ENDS, SUBMISSION_ENDS, SongState, StemState, SubmissionState
 
 #: Rows of one page.
@@ -52,6 +53,7 @@ class SongFiles:
     store_root: str
     midi: tuple[str, ...]  #: of its parts, and its own
     plan: DatasetPlan | None = None  #: that composes it; None for a song that was found
+    rejected: tuple[Rejection, ...] = ()  #: tries at it that were thrown away before the one that it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _songs(conn: Connection, *conditions: ColumnElement[bool]) -> list[SongFiles
     rows = conn.execute(
         select(
             SongRow.id, SongRow.name, SongRow.state, SongRow.song_hash, FileRow.path, SubmissionRow.source_root,
-            SubmissionRow.store_root, SongRow.split,
+            SubmissionRow.store_root, SongRow.split, FileRow.rejected,
             case((SubmissionRow.source_root == COMPOSED, SubmissionRow.plan)).label("composes"),
         )
         .join(FileRow, FileRow.id == SongRow.file_id)
@@ -109,6 +111,7 @@ def _songs(conn: Connection, *conditions: ColumnElement[bool]) -> list[SongFiles
             row.id, row.name, row.state, row.song_hash, str(PurePath(row.source_root) / row.path), row.store_root,
             () if row.split is None else (row.song_hash, *_midi_of(row.name, row.split)),
             None if row.composes is None else plan_of(row.composes),
+            tuple(rejections_of(row.rejected)),
         )
         for row in rows
     ]  # fmt: skip

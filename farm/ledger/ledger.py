@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from farm.ledger import (
+    anew,
     departures,
     drawing,
     gauges,
@@ -45,6 +46,7 @@ from farm.ledger.watch import Watch
 from farm.ledger.working import Working
 from schemas.dataset import TrackRecord
 from schemas.plan import DatasetPlan
+from schemas.quality import Rejection
 from schemas.song import SongFacts
 from schemas.states import SubmissionState
 
@@ -234,6 +236,10 @@ class Ledger(Operating, Working, Keeping):
         Of a song of which a patch failed, the stems that change are given; none where there is no other patch.
         """
         return self._db.write(lambda tx: drawing.draw(tx, drawn)) if drawn else 0
+
+    def reject_split(self, song_id: int, rejected: Sequence[Rejection]) -> bool:
+        """Have a split song composed anew that the plan's filters refuse; False when it does not wait for patches."""
+        return self._db.write(lambda tx: anew.reject_split(tx, song_id, rejected))
 
     def leave_unrendered(self, song_ids: Sequence[int]) -> int:
         """Bring split songs of which the plan wants no audio to their mix, without stems; returns how many waited."""

@@ -31,12 +31,9 @@ _Id = BigInteger().with_variant(Integer, "sqlite")
 def _states(enum: type[StrEnum]) -> TypeEngine[Any]:
     """Return a text column that holds the values of `enum`, unchecked, so that a new state needs no migration."""
     return Enum(
-        enum,
-        values_callable=lambda members: [m.value for m in members],
-        native_enum=False,
-        create_constraint=False,
+        enum, values_callable=lambda members: [m.value for m in members], native_enum=False, create_constraint=False,
         length=16,
-    )
+    )  # fmt: skip
 
 
 class Row(DeclarativeBase):
@@ -99,6 +96,7 @@ class FileRow(Row):
     facts: Mapped[str | None]  #: SongFacts, once scanned
     reason: Mapped[str | None] = mapped_column(String(32))
     detail: Mapped[str] = mapped_column(default="")
+    rejected: Mapped[str | None]  #: tries at a composed song: `schemas.quality.REJECTIONS`; None where there are none
     __table_args__ = (
         UniqueConstraint("submission_id", "path"),
         Index("ix_source_file_submission_id_id", "submission_id", "id"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The newest migration; the ledger works with this version only.
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 #: A symlink to the migrations at the top of the project, so that they travel in the wheel.
 MIGRATIONS: Final = Path(__file__).resolve().parent.parent / "_migrations"
 

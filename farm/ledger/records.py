@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from farm.ledger.stages import StageCost
 from schemas.dataset import MixResult
@@ -198,6 +198,9 @@ class SongReport:
     detail: str
     cluster: str = ""  #: shared by all versions of one song
     split: str | None = None
+    rejected: list[dict[str, Any]] = field(
+        default_factory=list
+    )  #: tries at a composed song: `schemas.quality.Rejection`
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,7 @@ class SubmissionStatus:
     priority: int = 0
     stems_held: int = 0  #: ready stems whose patch is quarantined: they wait for a person
     unserved: dict[str, int] = field(default_factory=dict)  #: ready stems of engine classes that no live slot serves
+    rejected_tries: dict[str, int] = field(default_factory=dict)  #: tries at composed songs, by flaw
     stages: list[StageCost] = field(default_factory=list)  #: in order; empty before the first is done
 
 

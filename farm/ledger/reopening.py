@@ -6,21 +6,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 
+from farm.ledger.anew import take_back_last
 from farm.ledger.clock import db_now
 from farm.ledger.models import SUBMISSION_OPEN, SongRow, StemRow, SubmissionRow, TaskRow
 from farm.ledger.songs import SongHead, count_warnings, lock_songs, move_song, split_of
-from farm.ledger.stemrows import count_result, move_stems
+from farm.ledger.stemrows import move_stems, remove_stems
 from farm.ledger.submissions import lock_submission, move_submission
 from farm.ledger.tasks import NewTask, close_tasks, put_tasks
 from farm.ledger.tx import CHUNK, Subject, Tx, chunks
 from schemas.errors import StateError, UnknownIdError
-from schemas.replaced import OTHER_PATCH
-from schemas.result import StemResult
 from schemas.states import (
     SUBMISSION_ENDS,
     EventKind,
+    FailureReason,
     SongState,
     StemState,
     SubmissionState,
@@ -113,13 +113,15 @@ def replan(tx: Tx, submission_id: int, song_ids: Sequence[int]) -> int:
     if not songs:
         return 0
     ids = [song.id for song in songs]
-    _remove_stems(tx, submission_id, ids)
+    remove_stems(tx, submission_id, ids)
     query = select(SongRow.id, SongRow.reason, SongRow.split).where(SongRow.id.in_(ids))
     rows = {row.id: row for row in tx.conn.execute(query)}
     for song in songs:
         row = rows[song.id]
         if row.reason is not None:
             tx.count(submission_id, Subject.FAILURE, row.reason, -1)
+        if row.reason == FailureReason.LOW_SCORE.value:
+            take_back_last(tx, song)
         if row.split is not None:
             count_warnings(tx, submission_id, split_of(song.name, row.split), -1)
         tx.count(submission_id, Subject.WORK, "ended", -song.work_s)
@@ -131,30 +133,6 @@ def replan(tx: Tx, submission_id: int, song_ids: Sequence[int]) -> int:
     }  # fmt: skip
     tx.conn.execute(update(SongRow).where(SongRow.id.in_(ids)).values(updated_at=db_now(), **fresh))
     return len(ids)
-
-
-def _remove_stems(tx: Tx, submission_id: int, song_ids: Sequence[int]) -> None:
-    gone = (
-        delete(StemRow)
-        .where(StemRow.song_id.in_(song_ids))
-        .returning(
-            StemRow.state,
-            StemRow.reason,
-            StemRow.result,
-            StemRow.load_key,
-            StemRow.engine,
-            StemRow.est_s,
-            StemRow.replaced,
-        )
-    )
-    for stem in tx.conn.execute(gone):
-        tx.stems(submission_id, stem.load_key, stem.engine, stem.state, -1, -stem.est_s)
-        if stem.state in (StemState.FAILED, StemState.DROPPED):
-            tx.count(submission_id, Subject.STEM_FAILURE, stem.reason, -1)
-        if stem.result is not None:
-            count_result(tx, submission_id, StemResult.model_validate_json(stem.result), -1)
-        if stem.replaced is not None:
-            tx.count(submission_id, Subject.FINDING, OTHER_PATCH, -1)
 
 
 # ---------------------------------------------------------------- requeue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 
@@ -68,6 +69,7 @@ def status(conn: Connection, submission_id: int) -> SubmissionStatus:
         rejected=_whole(counts[Subject.REJECT]),
         failures=_whole(counts[Subject.FAILURE]),
         stem_failures=_whole(counts[Subject.STEM_FAILURE]),
+        rejected_tries=_whole(counts[Subject.TRY]),
         warnings=_whole(counts[Subject.FINDING]),
         work_total=total,
         # Sums of floats may miss by a hair; what is done is done.
@@ -117,7 +119,7 @@ def songs(conn: Connection, submission_id: int) -> list[SongReport]:
     rows = conn.execute(
         select(
             SongRow.track, SongRow.name, FileRow.path, SongRow.state, SongRow.stems_total, SongRow.stems_left,
-            SongRow.reason, SongRow.detail, SongRow.cluster, SongRow.subset,
+            SongRow.reason, SongRow.detail, SongRow.cluster, SongRow.subset, FileRow.rejected,
         )
         .join(FileRow, FileRow.id == SongRow.file_id)
         .where(SongRow.submission_id == submission_id)
@@ -135,6 +137,7 @@ def songs(conn: Connection, submission_id: int) -> list[SongReport]:
             r.detail,
             r.cluster,
             r.subset,
+            [] if r.rejected is None else json.loads(r.rejected),
         )
         for r in rows
     ]
@@ -239,14 +242,18 @@ def _stems(
     return rendered, dropped, {row.name: job_of(row) for row in rows}, replaced
 
 
-def specs_in_use(conn: Connection, song_id: int, spent: Collection[str] = ()) -> set[str]:
-    """Return the spec hashes of a song's stems, and of those in `spent`, that stems of other, unfinished songs share."""
+def specs_in_use(conn: Connection, song_id: int, spent: Collection[str] = (), *, published: bool = False) -> set[str]:
+    """Return the spec hashes of a song's stems, and of those in `spent`, that stems of other, unfinished songs share.
+
+    With `published` also those of published ones.
+    """
+    over = SONG_ENDS - {SongState.DONE} if published else SONG_ENDS
     current = select(StemRow.spec_hash).where(StemRow.song_id == song_id)
     mine = {*conn.execute(current).scalars(), *spent}
     return set(
         conn.execute(
             select(StemRow.spec_hash)
             .join(SongRow, SongRow.id == StemRow.song_id)
-            .where(StemRow.spec_hash.in_(mine), StemRow.song_id != song_id, SongRow.state.not_in(list(SONG_ENDS)))
+            .where(StemRow.spec_hash.in_(mine), StemRow.song_id != song_id, SongRow.state.not_in(list(over)))
         ).scalars()
     )

@@ -18,6 +18,7 @@ from farm.ledger.stemrows import move_stems
 from farm.ledger.tasks import NewTask, close_tasks, put_tasks
 from farm.ledger.tx import Subject, Tx
 from schemas.errors import LedgerError, UnknownIdError
+from schemas.quality import REJECTIONS, Rejection
 from schemas.song import SongFacts, SongSpec, SplitResult
 from schemas.states import SONG_ENDS, SONG_MOVES, EventKind, FailureReason, SongState, StemState, TaskKind
 
@@ -43,18 +44,20 @@ class SongHead:
     stems_total: int
     stems_left: int
     returns: int
+    song_hash: str
 
 
 _HEAD = (
     SongRow.id, SongRow.submission_id, SongRow.name, SongRow.state, SongRow.work_s, SongRow.rank, SongRow.stems_total,
-    SongRow.stems_left, SongRow.returns,
+    SongRow.stems_left, SongRow.returns, SongRow.song_hash,
 )  # fmt: skip
 
 
 def lock_songs(tx: Tx, ids: Iterable[int]) -> dict[int, SongHead]:
     """Lock songs in rising order of their ids, before any of their stems and tasks, and return their heads."""
     query = select(*_HEAD).where(SongRow.id.in_(sorted(set(ids)))).order_by(SongRow.id).with_for_update(key_share=True)
-    return {row.id: SongHead(*row) for row in tx.conn.execute(query)}
+    rows: list[Any] = list(tx.conn.execute(query))
+    return {row.id: SongHead(*row) for row in rows}
 
 
 def lock_song(tx: Tx, song_id: int) -> SongHead:
@@ -176,10 +179,15 @@ def split_of(name: str, text: str | None) -> SplitResult:
     return SplitResult.model_validate_json(required(text, f"the split of {name}"))
 
 
+def rejections_of(text: str | None) -> list[Rejection]:
+    """Parse the tries at a composed song that were thrown away."""
+    return [] if text is None else REJECTIONS.validate_json(text)
+
+
 #: What `spec_of` needs of a song and its file.
 SPEC: Final = (
     SongRow.song_hash, SongRow.track, SongRow.name, SongRow.cluster, SongRow.subset, SongRow.places, FileRow.path,
-    FileRow.facts,
+    FileRow.facts, FileRow.rejected,
 )  # fmt: skip
 
 
@@ -189,6 +197,7 @@ def spec_of(row: Any) -> SongSpec:
     return SongSpec(
         song_hash=row.song_hash, track=row.track, name=row.name, source=row.path, facts=facts, cluster=row.cluster,
         split=row.subset, places={} if row.places is None else json.loads(row.places),
+        rejected=rejections_of(row.rejected),
     )  # fmt: skip
 
 

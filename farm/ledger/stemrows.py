@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, delete, update
 
 from farm.ledger.clock import db_now
 from farm.ledger.models import StemRow
 from farm.ledger.moves import check_move
 from farm.ledger.tx import Subject, Tx
+from schemas.replaced import OTHER_PATCH
 from schemas.result import StemResult
 from schemas.states import STEM_MOVES, StemState, VerdictStatus
 
@@ -43,3 +45,28 @@ def count_result(tx: Tx, submission_id: int, result: StemResult, sign: int = 1) 
     if result.verdict.status is VerdictStatus.WARN:
         for finding in result.verdict.findings:
             tx.count(submission_id, Subject.FINDING, finding.value, sign)
+
+
+def remove_stems(tx: Tx, submission_id: int, song_ids: Sequence[int]) -> None:
+    """Remove every stem of locked songs, and what it was from the counters; what was rendered stays in the store."""
+    gone = (
+        delete(StemRow)
+        .where(StemRow.song_id.in_(song_ids))
+        .returning(
+            StemRow.state,
+            StemRow.reason,
+            StemRow.result,
+            StemRow.load_key,
+            StemRow.engine,
+            StemRow.est_s,
+            StemRow.replaced,
+        )
+    )
+    for stem in tx.conn.execute(gone):
+        tx.stems(submission_id, stem.load_key, stem.engine, stem.state, -1, -stem.est_s)
+        if stem.state in (StemState.FAILED, StemState.DROPPED):
+            tx.count(submission_id, Subject.STEM_FAILURE, stem.reason, -1)
+        if stem.result is not None:
+            count_result(tx, submission_id, StemResult.model_validate_json(stem.result), -1)
+        if stem.replaced is not None:
+            tx.count(submission_id, Subject.FINDING, OTHER_PATCH, -1)

@@ -36,6 +36,7 @@ class Subject(StrEnum):
     REJECT = "reject"  #: files by reason
     FAILURE = "failure"  #: songs by reason
     STEM_FAILURE = "stem_failure"  #: failed and dropped stems by reason
+    TRY = "try"  #: tries at composed songs that were thrown away, by flaw
     FINDING = "finding"  #: warnings by name
     WORK = "work"  #: total, ended: seconds of stem audio expected
     AUDIO = "audio"  #: rendered_s, render_s

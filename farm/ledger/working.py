@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from farm.ledger import committing, completing, failing, leases, reports, slots, stems, submissions, tasks
+from farm.ledger import anew, committing, completing, failing, leases, reports, slots, stems, submissions, tasks
 from farm.ledger.face import Face
 from farm.ledger.records import (
     Outcome,
@@ -18,7 +18,8 @@ from farm.ledger.records import (
 from farm.ledger.tx import Tx
 from schemas.dataset import MixResult, TrackRecord
 from schemas.patch import EngineFacts
-from schemas.song import ScanResult, SplitResult
+from schemas.quality import Rejection
+from schemas.song import ComposedAnew, ScanResult, SplitResult
 from schemas.states import FailureReason, SlotState, TaskKind
 
 
@@ -72,12 +73,13 @@ class Working(Face):
         """Return everything that a worker needs for a task of a song."""
         return self._db.read(lambda conn: reports.song_work(conn, task))
 
-    def specs_in_use(self, song_id: int, spent: Collection[str] = ()) -> set[str]:
+    def specs_in_use(self, song_id: int, spent: Collection[str] = (), *, published: bool = False) -> set[str]:
         """Return the spec hashes of a song's stems that other, unfinished songs share: their files must stay.
 
-        The same of those in `spent`: what the song's stems were before they got other patches.
+        The same of those in `spent`: what the song's stems were before they got other patches. With `published` also
+        those that published songs share.
         """
-        return self._db.read(lambda conn: reports.specs_in_use(conn, song_id, spent))
+        return self._db.read(lambda conn: reports.specs_in_use(conn, song_id, spent, published=published))
 
     def complete_probe(self, task: TaskRef, facts: EngineFacts) -> bool:
         """Record what a probe found; False when the task belonged to somebody else by then (of all `complete_...`)."""
@@ -87,13 +89,21 @@ class Working(Face):
         """Record the fates of a batch of files, one result for each."""
         return self._db.write(lambda tx: completing.scan(tx, task, results))
 
-    def complete_split(self, task: TaskRef, result: SplitResult) -> bool:
-        """Record a song's parts; it waits for its patches now."""
-        return self._db.write(lambda tx: completing.split(tx, task, result))
+    def complete_split(self, task: TaskRef, result: SplitResult, made: ComposedAnew | None = None) -> bool:
+        """Record a song's parts; it waits for its patches now. `made` says what it is where it was composed anew."""
+        return self._db.write(lambda tx: completing.split(tx, task, result, made))
 
-    def recognise(self, task: TaskRef, record: TrackRecord) -> bool:
+    def recognise(self, task: TaskRef, record: TrackRecord, made: ComposedAnew | None = None) -> bool:
         """From a split: record that the song was found published, by a farm whose ledger is gone; it is done."""
-        return self._db.write(lambda tx: completing.recognise(tx, task, record))
+        return self._db.write(lambda tx: completing.recognise(tx, task, record, made))
+
+    def reject_try(self, task: TaskRef, rejected: Sequence[Rejection]) -> bool:
+        """From split or annotation: have a song composed anew, whose tries so far are all `rejected`.
+
+        When the plan's tries are used up the song fails as `low_score`. Its stems are forgotten: the caller has removed
+        their files.
+        """
+        return self._db.write(lambda tx: anew.reject_try(tx, task, rejected))
 
     def complete_mix(self, task: TaskRef, result: MixResult) -> bool:
         """Record a song's mix; it is annotated next."""

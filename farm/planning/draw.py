@@ -57,7 +57,9 @@ def draw_stems(
     """
     patches = _own_patches(plan, facts, split) | drawn(plan, facts, split, song_hash, places)
     return [
-        DrawnStem(part, _job(plan, patch, part), expected_s(part, plan.output.rate_hz, patch.engine))
+        DrawnStem(
+            part, _job(plan, patch, part), expected_s(part, plan.output.rate_hz, patch.engine), song_hash=song_hash
+        )
         for part in split.parts
         if (patch := patches.get(part.name)) is not None
     ]
@@ -145,7 +147,7 @@ def redraw_stems(
                 patch = _mapped_patch(plan, facts, part, choice)
                 instead_of = (*stems[part.name].replaced, _spent(stems[part.name], failed[0]))
                 est_s = expected_s(part, plan.output.rate_hz)
-                changed.append(DrawnStem(part, _job(plan, patch, part), est_s, instead_of))
+                changed.append(DrawnStem(part, _job(plan, patch, part), est_s, instead_of, song_hash))
                 found[part.name] = patch
     return changed
 

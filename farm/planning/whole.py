@@ -35,4 +35,4 @@ def with_whole(
         channels=plan.output.channels,
         tail_max_s=plan.tail_max_s,
     )
-    return [*stems, DrawnStem(part, job, expected_s(part, plan.output.rate_hz))]
+    return [*stems, DrawnStem(part, job, expected_s(part, plan.output.rate_hz), song_hash=song_hash)]

@@ -210,6 +210,7 @@ def _work(gauges: Gauges) -> Iterator[Metric]:
         ("farm_stem_failures", "Failed and dropped stems", "stem_failure"),
         ("farm_song_failures", "Failed songs", "failure"),
         ("farm_rejected_files", "Files of sources that became no song", "reject"),
+        ("farm_rejected_tries", "Tries at composed songs that were thrown away", "try"),
         ("farm_stem_warnings", "Warnings of verdicts", "finding"),
     ):
         reasons = {(reason,): amount for reason, amount in tally[subject].items()}

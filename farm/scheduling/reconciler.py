@@ -19,6 +19,7 @@ from farm.ledger.drawn import DrawnStem, UndrawnSong
 from farm.ledger.records import Expired, Pulse, Submission
 from farm.planning.balance import with_places
 from farm.planning.draw import draw_stems, redraw_stems
+from farm.planning.rules import Rules
 from farm.planning.select import ScannedFile, Selection, select_by_steps
 from farm.planning.splits import place_songs
 from farm.planning.whole import with_whole
@@ -26,6 +27,7 @@ from farm.scheduling.admission import REFILL, WINDOW_PER_SLOT, Demand, admission
 from schemas.errors import FarmError, LedgerError
 from schemas.patch import EngineFacts
 from schemas.plan import DatasetPlan
+from schemas.quality import Flaw, Rejection
 from schemas.states import SONG_ENDS, SongState, SubmissionState
 
 _log = logging.getLogger(__name__)
@@ -219,14 +221,27 @@ class Reconciler:
         facts = _facts(submission)
         count = 0
         while songs := self._ledger.undrawn_songs(submission_id, DRAWN_TOGETHER):
+            fit = [song for song in songs if not self._refused(submission.plan, song)]
             if submission.plan.output.is_rendered:
-                drawn = [(song.song_id, _drawn(submission.plan, facts, song)) for song in songs]
+                drawn = [(song.song_id, _drawn(submission.plan, facts, song)) for song in fit]
                 count += self._ledger.draw_songs(drawn)
             else:
-                count += self._ledger.leave_unrendered([song.song_id for song in songs])
+                count += self._ledger.leave_unrendered([song.song_id for song in fit])
             if len(songs) < DRAWN_TOGETHER or time.monotonic() > self._pieces_until:
                 break
         return count
+
+    def _refused(self, plan: DatasetPlan, song: UndrawnSong) -> bool:
+        """Have a song composed once more that was composed anew since it was chosen, and breaks a rule of the plan's."""
+        rejected = song.spec.rejected
+        if song.played or not any(item.is_late for item in rejected):
+            return False
+        broken = Rules(plan).broken(song.spec.facts)
+        if broken is None:
+            return False
+        flaws, words = [Flaw.OUTSIDE_FILTERS], f"{broken[0].value}: {broken[1]}"
+        unfit = Rejection(attempt=len(rejected), flaws=flaws, score=0.0, detail=words)
+        return self._ledger.reject_split(song.song_id, [*rejected, unfit])
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def test_composed_songs_are_scored_as_they_are_made(tmp_path: Path, capsys: pyte
 def test_a_mix_below_what_the_plan_asks_for_fails_by_name_and_is_cleaned_up(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    compose = {"genres": ["pop"], "count": 1, "length_s": 8}
+    compose = {"genres": ["pop"], "count": 1, "length_s": 8, "tries": 1}
     assert _run(tmp_path, capsys, compose=compose, quality={"min_score": 1.0}) == 3
     out = tmp_path / "out"
     run_app(["failures", str(out), "--json"])

@@ -141,7 +141,7 @@ class Check:
         detail = "made again by splitting its song" if self.order.repair else "it can be made again from its song"
         if self.order.repair and song.song is not None and song.source is not None:
             try:
-                mended = mend_midi(self.store, song.song, Path(song.source), list(faults), song.plan)
+                mended = mend_midi(self.store, song.song, Path(song.source), list(faults), song.plan, song.rejected)
             except StoreError as error:
                 detail = error.message
         for name, fault in sorted(faults.items()):

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from schemas.errors import MidiError, PlanError, RefusedError, StoreError
 from schemas.plan import DatasetPlan
+from schemas.quality import Rejection
 from workers.midi.split import split_song
 from workers.sources import song_bytes
 from workers.store import Kind, Store
 
 
 def mend_midi(
-    store: Store, song_hash: str, source: Path, wanted: Collection[str], plan: DatasetPlan | None = None
+    store: Store,
+    song_hash: str,
+    source: Path,
+    wanted: Collection[str],
+    plan: DatasetPlan | None = None,
+    rejected: Sequence[Rejection] = (),
 ) -> list[str]:
     """Split a song again, and put back what of `wanted` is not sound; returns what is sound now, sorted.
 
     The song is read from the store's own copy of it, else from where it was found; with a plan that composes, it is
-    composed again. The split is a pure function of the
-    song, so what it writes is what was there.
+    composed again, as the try after those that are `rejected`. The split is a pure function of the song, so what it
+    writes is what was there.
 
     Raises:
         StoreError: neither copy of the song is the song any more.
         DiskFullError, OutputError, StoreAwayError: the store cannot be written.
     """
-    data = _song(store, song_hash, source, plan)
+    data = _song(store, song_hash, source, plan, rejected)
     try:
         made = {hashlib.sha256(midi).hexdigest(): midi for midi in split_song(data)[1].values()}
     except MidiError as error:
@@ -50,11 +56,11 @@ def is_sound(store: Store, sha256: str) -> bool:
     return True
 
 
-def _song(store: Store, song_hash: str, source: Path, plan: DatasetPlan | None) -> bytes:
+def _song(store: Store, song_hash: str, source: Path, plan: DatasetPlan | None, rejected: Sequence[Rejection]) -> bytes:
     with suppress(StoreError):
         return store.get_midi(song_hash)
     with suppress(OSError, PlanError, RefusedError):
-        data = source.read_bytes() if plan is None else song_bytes(plan, "", source.name)
+        data = source.read_bytes() if plan is None else song_bytes(plan, "", source.name, rejected)
         if hashlib.sha256(data).hexdigest() == song_hash:
             return data
     raise StoreError(

@@ -21,7 +21,12 @@ def mend_song(ledger: Ledger, song_id: int, settings: WorkerSettings | None = No
         if song is None:
             return
         mended = mend_midi(
-            open_store(song.store_root, settings), song.song_hash, Path(song.source), song.midi, song.plan
+            open_store(song.store_root, settings),
+            song.song_hash,
+            Path(song.source),
+            song.midi,
+            song.plan,
+            song.rejected,
         )
         _log.info("the MIDI files of a song were made sound", extra={"song": song.name, "files": len(mended)})
     except FarmError as error:

@@ -11,7 +11,8 @@ from workers.config import WorkerSettings
 from workers.midi.playing import Playing
 from workers.publishing.layouts.base import TrackContents
 from workers.publishing.publish import publish_song
-from workers.store import Kind, Store, open_store
+from workers.store import Store, open_store
+from workers.tasks.emptying import empty_store
 from workers.tasks.staging import staging_folder, track_folder
 
 
@@ -42,7 +43,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     )
     record = publish_song(staging, final, contents, replace=again)
     if ledger.complete_publish(task, record) and not work.plan.keep_store:
-        _empty(ledger, store, work)
+        empty_store(ledger, store, work)
 
 
 def stem_files(work: SongWork, store: Store) -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -56,14 +57,3 @@ def stem_files(work: SongWork, store: Store) -> tuple[dict[str, bytes], dict[str
         if sent != sounding[part.name]:
             played[part.name] = sent
     return sounding, played
-
-
-def _empty(ledger: Ledger, store: Store, work: SongWork) -> None:
-    """Remove the song's raw stems and its MIDI from the store, but for what an unfinished song still needs."""
-    needed = ledger.specs_in_use(work.song_id, work.spent)
-    for spec_hash in {stem.job.spec_hash for stem in work.renders} | work.spent:
-        if spec_hash not in needed:
-            store.drop_stem(spec_hash)
-    midi = {work.song.song_hash, *(part.midi_sha256 for part in work.parts)}
-    for name in sorted(midi - ledger.midi_in_use(work.song_id)):
-        store.remove(Kind.MIDI, name)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from farm.ledger import Ledger, TaskRef
+from schemas.compose import number_of
 from schemas.errors import RefusedError
 from schemas.plan import DatasetPlan
 from schemas.song import ScanResult
 from schemas.states import RejectReason
+from workers.composing.song import composed
 from workers.config import WorkerSettings
 from workers.scanning.scan import scan_files, scan_song
-from workers.sources import song_bytes
 
 
 def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
@@ -28,6 +29,8 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
 def scan_composed(plan: DatasetPlan, file_id: int, path: str) -> ScanResult:
     """Compose one song for its facts; one that was never good enough is rejected as `low_score`."""
     try:
-        return ScanResult(file_id=file_id, facts=scan_song(song_bytes(plan, "", path)))
+        song = composed(plan, number_of(path))
     except RefusedError as error:
-        return ScanResult(file_id=file_id, reason=RejectReason(error.reason), detail=error.message)
+        reason = RejectReason(error.reason)
+        return ScanResult(file_id=file_id, reason=reason, detail=error.message, rejected=error.rejected)
+    return ScanResult(file_id=file_id, facts=scan_song(song.midi), rejected=song.rejected)

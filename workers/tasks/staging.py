@@ -14,8 +14,23 @@ from workers.audio.files import disk_errors
 
 
 def staging_folder(work: SongWork) -> Path:
-    """Return the staging folder of a song; on the dataset's filesystem, so that publishing is one rename."""
-    return Path(work.out_dir) / FARM_FOLDER / "staging" / work.song.name
+    """Return the staging folder of a song; on the dataset's filesystem, so that publishing is one rename.
+
+    Each try at a composed song has one of its own: what a worker that was given up still writes of an earlier try never
+    comes among the files of this one.
+    """
+    return _folder(work, len(work.song.rejected))
+
+
+def _folder(work: SongWork, attempt: int) -> Path:
+    name = f"{work.song.name}.try{attempt}" if attempt else work.song.name
+    return Path(work.out_dir) / FARM_FOLDER / "staging" / name
+
+
+def remove_earlier_tries(work: SongWork) -> None:
+    """Remove what tries at a composed song that were thrown away have left to be published."""
+    for attempt in range(len(work.song.rejected)):
+        shutil.rmtree(_folder(work, attempt), ignore_errors=True)
 
 
 def track_folder(work: SongWork) -> Path:

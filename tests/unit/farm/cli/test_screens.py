@@ -14,7 +14,8 @@ from farm.cli.screens import LISTED, summary, table
 def report(**changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "out": "/data/[2026]/set", "error": "", "did_anything": True, "stems": 12, "stem_audio_s": 1234.0, "wall_s": 2.0,
-        "times_real_time": 617.0, "parts": "full", "rejected": {}, "warnings": {}, "failures": [],
+        "times_real_time": 617.0, "parts": "full", "rejected": {}, "rejected_tries": {}, "warnings": {},
+        "failures": [],
         "songs": {"published": 3, "failed": 0, "accepted": 3},
     }  # fmt: skip
     return {**values, **changes}
@@ -26,7 +27,10 @@ def printed(capsys: pytest.CaptureFixture[str], **changes: Any) -> str:
 
 
 def test_figures_reasons_and_the_place_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, rejected={"unreadable": 2}, warnings={"silent_notes": 1})
+    text = printed(
+        capsys, rejected={"unreadable": 2}, rejected_tries={"low_audio_score": 3}, warnings={"silent_notes": 1}
+    )
+    assert "rejected tries: 3 × low_audio_score" in text
     wanted = (
         "3 of 3 songs published",
         "1,234 s of stem audio",

@@ -22,7 +22,7 @@ PATCH = {"engine": "fluidsynth", "patch": "Toy", "load_key": "k"}
 
 
 def gauges(at: float = 100.0, **values: Any) -> Gauges:
-    empty = ("file", "song", "stem", "task", "reject", "failure", "stem_failure", "finding", "work", "audio")
+    empty = ("file", "song", "stem", "task", "reject", "failure", "stem_failure", "finding", "work", "audio", "try")
     patch = PatchGauge("k", "fluidsynth", "Toy", 3, 6.0, 0.5, 2.0, 0.01, quarantined=True, waits=False)
     host = HostGauge("here", draining=False, sick=True, free_disk_bytes=5, blocked=1)
     base: dict[str, Any] = {
@@ -138,9 +138,11 @@ def test_events_are_counted_by_kind_recycles_by_cause_and_fenced_commits() -> No
 
 def test_stems_are_told_by_state_and_failures_by_reason() -> None:
     tally = {**gauges().tally, "stem": {"done": 5.0}, "stem_failure": {"all_zero": 2.0}, "reject": {"duplicate": 1.0}}
+    tally["try"] = {"low_audio_score": 4.0}
     watch = monitor(gauges(tally=tally))
     watch.look()
     assert value(watch, "farm_stems", state="done") == 5
+    assert value(watch, "farm_rejected_tries", reason="low_audio_score") == 4
     assert value(watch, "farm_stems", state="leased") == 0
     assert value(watch, "farm_stem_failures", reason="all_zero") == 2
     assert value(watch, "farm_rejected_files", reason="duplicate") == 1

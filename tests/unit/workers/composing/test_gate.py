@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from schemas.errors import RefusedError
-from schemas.quality import Flaw, SymbolicScore
+from schemas.quality import Flaw, Rejection, SymbolicScore
 from schemas.score import Score
 from schemas.song import ScanResult
 from schemas.states import RejectReason
 from tests.support.composing import plan
 from workers.composing import song as songs
-from workers.composing.song import composed
+from workers.composing.song import Composed, composed
 from workers.scoring.symbolic import check_score
 from workers.tasks import scan
 
@@ -69,6 +69,32 @@ def test_a_score_below_what_the_plan_asks_for_is_rejected_with_its_score() -> No
     assert better.check.score > free.check.score
     assert better.rejected[0].score == free.check.score
     assert better.rejected[0].flaws == [Flaw.LOW_SCORE]
+
+
+def _played(song: Composed) -> Rejection:
+    """Return the rejection of a song whose mix scored too low."""
+    return Rejection(attempt=song.attempt, flaws=[Flaw.LOW_AUDIO_SCORE], score=0.1, symbolic=song.check)
+
+
+def test_after_a_rejected_mix_comes_the_next_try_with_all_before_it_and_wherever_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = plan(length_s=12, tries=4)
+    first = composed(asked, 0)
+    second = composed(asked, 0, [_played(first)])
+    third = composed(asked, 0, [_played(first), _played(second)])
+    assert len({first.midi, second.midi, third.midi}) == 3
+    assert [item.attempt for item in third.rejected] == [0, 1]
+    monkeypatch.setattr(songs, "_kept", {})
+    assert composed(asked, 0, third.rejected) == third
+    assert composed(asked, 0) == first
+    monkeypatch.setattr(songs, "_kept", {})
+    monkeypatch.setattr(songs, "check_score", _failing(9))
+    with pytest.raises(RefusedError) as caught:
+        composed(asked, 0, third.rejected)
+    assert [item.flaws for item in caught.value.rejected] == [
+        *[[Flaw.LOW_AUDIO_SCORE]] * 2, *[[Flaw.STUCK_MELODY]] * 2
+    ]  # fmt: skip
 
 
 def test_a_song_that_is_never_good_enough_is_refused_by_name_with_every_try() -> None:
