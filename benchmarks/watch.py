@@ -93,11 +93,11 @@ class MemoryWatch(Watch):
             try:
                 peak = self._peaks.setdefault(pid, Peak("helper"))
                 if peak.role != "slot":  # what has just been forked is not yet what it will be
-                    peak.role = _role(process.cmdline())
+                    peak.role = _role(process)
                 now[pid], highest_mb = _memory_mb(process)
                 if peak.role == "engine":
                     engines.append((process.ppid(), pid))
-            except psutil.Error:
+            except (psutil.Error, ProcessLookupError):
                 continue  # it has ended meanwhile
             peak.rss_mb = max(peak.rss_mb, highest_mb)
             peak.anonymous_mb = max(peak.anonymous_mb, now[pid][1])
@@ -148,9 +148,10 @@ def folder_size(folder: Path, *, leave_out: str | None = None) -> tuple[int, int
     return size, files
 
 
-def _role(command: list[str]) -> str:
-    """Return what a process is by its command line; a parent of slots is a helper."""
-    if _ENGINE in command:
+def _role(process: psutil.Process) -> str:
+    """Return what a process is: by its command line, or as a slot's fork that leads a session; slots' parent is a helper."""
+    command = process.cmdline()
+    if _ENGINE in command or (_SLOT in command and os.getsid(process.pid) == process.pid):
         return "engine"
     if _EFFECTS in command:
         return "effects"

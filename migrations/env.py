@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
+import farm.ledger.indexes  # noqa: F401  they belong to the tables
 from farm.ledger.models import Row
 
 

@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -35,6 +36,8 @@ from schemas.errors import DiskFullError, FarmError, ServiceError
 from workers.config import WorkerSettings
 from workers.slot import Slot
 
+#: What an engine imports when it starts: imported here, it is there already in every fork.
+_OF_ENGINES: Final = ("workers.engines.process", "workers.engines.fluidsynth")
 #: How often an idle slot looks whether the ledger was written to, and how long it waits for that before it asks anyway.
 _LOOK_S: Final = 0.01
 _LONGEST_IDLE_S: Final = 0.5
@@ -132,7 +135,7 @@ def _run_slot(parent: int, ledger_url: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: asked.set())  # a slot that is in the ledger must leave it, however young
     try:
         ledger = open_ledger(ledger_url)
-        with Slot(ledger, WorkerSettings()) as slot, contextlib.closing(ledger.watch()) as watch:
+        with Slot(ledger, WorkerSettings(), forks=_FORKS) as slot, contextlib.closing(ledger.watch()) as watch:
             if os.getppid() != parent:  # it ended before the slot began to watch it
                 return 0
             signal.signal(signal.SIGTERM, lambda *_: slot.stop())
@@ -185,6 +188,9 @@ def _say(**message: object) -> None:
 
 def _serve() -> int:
     """Wait for the order, then look after the slots until standard input is closed."""
+    if _FORKS:
+        for module in _OF_ENGINES:
+            import_module(module)
     line = sys.stdin.readline()
     if not line:
         return 0

@@ -47,15 +47,15 @@ class Slot:
     Args:
         ledger: the open ledger.
         settings: of the worker.
-        engines: classes that the slot serves; left out, those of the settings, else all that are installed.
-        service: whether the slot is one of a service, which must outlast a full disk and an absent ledger: it takes no
-            work until there is room, keeps on its own disk what the ledger cannot take, and writes its host's log. A
-            slot of local mode gives up instead, and a person is there to read why.
+        engines: classes that it serves; left out, those of the settings, else all that are installed.
+        service: whether it outlasts a full disk and an absent ledger: takes no work until there is room, keeps on its own
+            disk what the ledger cannot take, writes its host's log. One of local mode gives up: a person reads why.
+        forks: whether the first engine process may be forked from this one, whose imports it then shares.
     """
 
     def __init__(
-        self, ledger: Ledger, settings: WorkerSettings, *, engines: Sequence[str] = (), service: bool = False
-    ) -> None:
+        self, ledger: Ledger, settings: WorkerSettings, *, engines: Sequence[str] = (), service: bool = False, forks: bool = False
+    ) -> None:  # fmt: skip
         self._ledger = ledger
         self._hasty = ledger.hasty(HASTE_S) if service else ledger
         self._settings = settings
@@ -71,7 +71,7 @@ class Slot:
         self._asked_s = self._next_pulse_s = self._away_until_s = 0.0
         classes = engines or settings.engine_classes or installed()
         self._engine = Engines(
-            classes, library=settings.fluidsynth, limits=_limits(settings), on_recycle=self._note_recycle
+            classes, library=settings.fluidsynth, limits=_limits(settings), on_recycle=self._note_recycle, forks=forks
         )
         self._engine.start()
         self._ref = self._register()

@@ -28,7 +28,7 @@ from farm.ledger.models import (
 from farm.ledger.parsed import job_of, plan_of
 from farm.ledger.records import SlotRef, StemLease
 from farm.ledger.retry import MAX_TRIES
-from farm.ledger.slots import Census, bind, census, has_company, slots_by_engine, whereabouts
+from farm.ledger.slots import Census, bind, census, served_elsewhere, slots_by_engine, whereabouts
 from farm.ledger.stemrows import move_stems
 from farm.ledger.stems import leased_to, lose
 from farm.ledger.tx import Tx
@@ -125,7 +125,7 @@ def _seeker(
     host, out = whereabouts(conn, slot.id)
     if out:
         return None
-    alone = frozenset(engine for engine in engines if not has_company(conn, host, engine))
+    alone = frozenset(engines) - served_elsewhere(conn, host)
     return _Seeker(slot.id, host, engines, warm_key, limit, alone, out_of_reach(conn, host))
 
 

@@ -103,11 +103,12 @@ def whereabouts(conn: Connection, slot_id: int) -> tuple[str, bool]:
     return ("", False) if row is None else (row[0], bool(row[1]))
 
 
-def has_company(conn: Connection, host: str | None, engine: str) -> bool:
-    """Whether another host could do a host's work: it has a live slot of the engine class, and gets work."""
+def served_elsewhere(conn: Connection, host: str | None) -> frozenset[str]:
+    """Return the engine classes for which another host could do a host's work: it has a live slot, and gets work."""
     well = and_(HostRow.draining.is_(False), or_(HostRow.sick_until.is_(None), HostRow.sick_until <= db_now()))
-    query = select(SlotRow.id).join(HostRow, HostRow.host == SlotRow.host)
-    return conn.execute(query.where(SLOT_LIVE, serves(engine), SlotRow.host != host, well)).first() is not None
+    query = select(SlotRow.engines).join(HostRow, HostRow.host == SlotRow.host).distinct()
+    found = conn.execute(query.where(SLOT_LIVE, SlotRow.host != host, well)).scalars()
+    return frozenset(engine for engines in found for engine in classes(engines))
 
 
 def live_count(conn: Connection, engine: str | None = None) -> int:

@@ -17,7 +17,7 @@ from farm.ledger.parsed import plan_of
 from farm.ledger.records import Outcome, SlotRef, StemDecision, StemLease
 from farm.ledger.replacing import may_have_another
 from farm.ledger.retry import History, Retry, decide
-from farm.ledger.slots import has_company, host_of
+from farm.ledger.slots import host_of, served_elsewhere
 from farm.ledger.songs import SongHead, fail_song, lock_song, stems_ended
 from farm.ledger.stemrows import count_result, move_stems
 from farm.ledger.tx import Subject, Tx
@@ -36,7 +36,7 @@ def fail(tx: Tx, slot: SlotRef, lease: StemLease, reason: FailureReason, detail:
         owner = None if stem is None else stem.submission_id
         tx.event(EventKind.FENCED, words, submission_id=owner, slot_id=slot.id, host=host)
         return StemDecision(Outcome.FENCED, reason)
-    elsewhere = has_company(tx.conn, host, stem.engine)
+    elsewhere = stem.engine in served_elsewhere(tx.conn, host)
     retry = decide(reason, history_of(stem, host, elsewhere=elsewhere), infra=infra)
     decision = _apply(tx, songs[stem.song_id], stem, retry, cause=reason, detail=detail, host=host)
     blame(tx, stem, host, reason, detail, counts=retry.counts, company=elsewhere)

@@ -19,7 +19,7 @@ from schemas.states import SUBMISSION_ENDS, SongState, StemState
 LOOK_S = 0.01
 LONGEST_TICK_S = 1.0
 #: Time between two pictures of the progress, and between two looks at the state where nobody sees it.
-REPORT_S = 0.25
+REPORT_S = 0.5
 UNSEEN_S = 1.0
 #: Time between two looks whether an engine is missing.
 GUARD_S = 2.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -15,17 +16,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from farm.ledger import open_ledger
+import farm.ledger.indexes  # noqa: F401  they belong to the tables
+from farm.ledger import open_ledger, opening
 from farm.ledger.database import Database, parse_url
 from farm.ledger.models import Row
-from farm.ledger.opening import HEAD, MIGRATIONS, alembic_config, upgrade, version
+from farm.ledger.opening import FRESH, HEAD, MIGRATIONS, alembic_config, fresh, migrate, upgrade, version
 from schemas.errors import LedgerError
 from tests.support.ledgers import Worker, run_to_end, submit
 
 OPEN = """
 import sys
 import threading
-from farm.ledger import open_ledger
+from farm.ledger import open_ledger, opening
 ledger = open_ledger(sys.argv[1])
 ledger.register_slot("here", 1, "fluidsynth")
 ledger.close()
@@ -42,9 +44,27 @@ def test_an_empty_database_becomes_a_ledger_and_opening_it_again_changes_nothing
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_knows(empty_url: str) -> None:
     database = Database(parse_url(empty_url))
-    upgrade(database)
+    with database.migrating() as conn:
+        migrate(conn)
     assert database.read(lambda conn: compare_metadata(MigrationContext.configure(conn), Row.metadata)) == []
     database.close()
+
+
+def test_a_new_ledger_in_sqlite_is_what_the_migrations_make(tmp_path: Path) -> None:
+    migrated, made = (Database(parse_url(f"sqlite:///{tmp_path / name}.sqlite")) for name in ("migrated", "made"))
+    with migrated.migrating() as conn:
+        migrate(conn)
+    upgrade(made)
+    assert made.read(fresh) == migrated.read(fresh), "after a new migration: python migrations/make_fresh.py"
+    rows = [sum(1 for line in _dump(tmp_path / f"{name}.sqlite") if "INSERT" in line) for name in ("migrated", "made")]
+    assert rows == [1, 1]  # its version
+    for database in (migrated, made):
+        database.close()
+
+
+def _dump(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        return list(conn.iterdump())
 
 
 def test_migrations_go_down_to_nothing_and_up_again(empty_url: str) -> None:
@@ -103,13 +123,24 @@ def test_a_migration_that_breaks_leaves_no_half_made_ledger(empty_url: str, monk
         raise RuntimeError("stumbled")
 
     monkeypatch.setattr("alembic.operations.ops.CreateIndexOp.create_index", stumble)
-    with pytest.raises(RuntimeError, match="stumbled"):
-        open_ledger(empty_url)
-    monkeypatch.undo()
     database = Database(parse_url(empty_url))
+    with pytest.raises(RuntimeError, match="stumbled"), database.migrating() as conn:
+        migrate(conn)
+    monkeypatch.undo()
     assert database.read(lambda conn: inspect(conn).get_table_names()) == []
     database.close()
     open_ledger(empty_url).close()
+
+
+def test_a_new_ledger_in_sqlite_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, broken = f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path / "broken.sql"
+    broken.write_text(FRESH.read_text(encoding="utf-8") + "INSERT INTO nowhere VALUES (1);\n", encoding="utf-8")
+    monkeypatch.setattr(opening, "FRESH", broken)
+    with pytest.raises(LedgerError, match="no such table"):
+        open_ledger(url)
+    monkeypatch.undo()
+    assert _dump(tmp_path / "ledger.sqlite") == ["BEGIN TRANSACTION;", "COMMIT;"]
+    open_ledger(url).close()
 
 
 def test_alembics_own_command_line_works_on_a_url(empty_url: str, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,12 +31,12 @@ from workers.engines.clocks import (
     too_fast,
     wants_recycling,
 )
-from workers.engines.pipes import LastWords, Lines, close_pipe, engine_environment, pipe_of
+from workers.engines.pipes import LastWords, Lines, close_pipe, pipe_of
+from workers.engines.starting import start_engine
 from workers.engines.vitals import is_zombie, memory_kills, moment_of, rss_mb_of
 
 _log = logging.getLogger(__name__)
 
-_MODULE: Final = "workers.engines.process"
 #: How often memory is looked at while the process works.
 _LOOK_EVERY_S: Final = 0.5
 _END_GRACE_S: Final = 2.0
@@ -83,6 +82,7 @@ class EngineProcess:
         library: path of the engine's native library; None searches.
         limits: what the process may take.
         on_recycle: told of every process that was replaced, with the cause; not of the last one's orderly end.
+        forks: whether a process may be forked from this one, while this one has no other thread.
     """
 
     def __init__(
@@ -92,7 +92,9 @@ class EngineProcess:
         library: str | None = None,
         limits: Limits | None = None,
         on_recycle: Callable[[Recycled], None] | None = None,
+        forks: bool = False,
     ) -> None:
+        self._forks = forks
         self._engine = engine
         self._library = library
         self._limits = limits or Limits()
@@ -182,7 +184,7 @@ class EngineProcess:
             # No job was under way, so that none is to blame.
             self.recycle(RecycleCause.FOUND_DEAD, str(self._child.crashed()))
         if self._child is None:
-            self._child = _Child(self._engine, self._library, self._limits)
+            self._child = _Child(self._engine, self._library, self._limits, forks=self._forks)
         return self._child
 
 
@@ -193,7 +195,7 @@ def _told_to_stop() -> EngineError:
 class _Child:
     """A running engine process."""
 
-    def __init__(self, engine: str, library: str | None, limits: Limits) -> None:
+    def __init__(self, engine: str, library: str | None, limits: Limits, *, forks: bool) -> None:
         self.warm_key: str | None = None
         self.renders = 0
         self.loaded_rss_mb = 0.0
@@ -201,18 +203,7 @@ class _Child:
         self._limits = limits
         self._progress = Progress(NEVER, NEVER, NEVER)
         self._started_s = time.monotonic()
-        command = [sys.executable, "-P", "-m", _MODULE, "--engine", engine, "--parent", str(os.getpid())]
-        if library is not None:
-            command += ["--library", library]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=engine_environment(),
-            start_new_session=True,
-        )
+        self.process = start_engine(engine, library, forks=forks)
         self._memory_kills = memory_kills()
         self._replies = Lines(pipe_of(self.process.stdout))
         self._said = Lines(pipe_of(self.process.stderr))

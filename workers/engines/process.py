@@ -179,6 +179,16 @@ def watch_parent(parent: int, every_s: float = _PARENT_LOOK_S) -> None:
     os._exit(1)
 
 
+def serve(engine: str, library: str | None, parent: int) -> int:
+    """Answer jobs until standard input is closed; `parent` is the process whose end ends this one."""
+    die_with_parent(parent)
+    commands, replies = private_channels()
+    host = _Host(engine, library, replies)
+    for line in commands:
+        host.answer(line)
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Answer jobs until standard input is closed."""
     parser = argparse.ArgumentParser(prog="python -m workers.engines.process", description=__doc__)
@@ -186,12 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--library", help="path of the engine's native library")
     parser.add_argument("--parent", type=int, required=True, help="process whose end ends this one")
     options = parser.parse_args(arguments)
-    die_with_parent(options.parent)
-    commands, replies = private_channels()
-    host = _Host(options.engine, options.library, replies)
-    for line in commands:
-        host.answer(line)
-    return 0
+    return serve(options.engine, options.library, options.parent)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class Engines:
         library: path of FluidSynth's library; None searches.
         limits: what a process may take.
         on_recycle: told of every process that was replaced, with the cause; not of the last one's orderly end.
+        forks: whether a process may be forked from this one, while this one has no other thread.
     """
 
     def __init__(
@@ -35,7 +36,9 @@ class Engines:
         library: str | None,
         limits: Limits,
         on_recycle: Callable[[Recycled], None],
+        forks: bool = False,
     ) -> None:
+        self._forks = forks
         self.classes = tuple(classes)
         self._library = library
         self._limits = limits
@@ -106,4 +109,6 @@ class Engines:
 
     def _make(self, engine: str) -> EngineProcess:
         library = self._library if engine == _WITH_LIBRARY else None
-        return EngineProcess(engine, library=library, limits=self._limits, on_recycle=self._on_recycle)
+        return EngineProcess(
+            engine, library=library, limits=self._limits, on_recycle=self._on_recycle, forks=self._forks
+        )
