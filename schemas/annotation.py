@@ -233,6 +233,19 @@ class Provenance(FarmModel):
     engines: dict[str, str] = {}  #: version of every engine that may have played a stem, by name
     patches: dict[str, PatchUse] = {}  #: what the patch files that the map names stood for, by name
     farm_version: str
+    #: SHA-256 of all data files that the plan has read: genres with patterns and matrices, presets, maps, libraries. This and
+    #: the next two keys are only there where they say something.
+    data_sha256: str = ""
+    assets: dict[str, str] = {}  #: every file that sounds in it: SHA-256 -> kind and name, such as `soundfont TimGM6mb`
+    composer_version: str = ""  #: of songs that the farm has written itself: a hash of the composer's own text
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        for key in ("data_sha256", "assets", "composer_version"):
+            if not values[key]:
+                del values[key]
+        return values
 
 
 class SongAnnotation(FarmModel):

@@ -115,6 +115,11 @@ class ComposePlan(FarmModel):
         """Names of the layers of its genres, in their order."""
         return list(dict.fromkeys(name for made in self.genres if isinstance(made, Genre) for name in made.layers))
 
+    @property
+    def layer_order(self) -> list[list[str]]:
+        """Names of the layers of each genre: their order tells who leads, and a hash of sorted keys would not know it."""
+        return [list(made.layers) for made in self.genres if isinstance(made, Genre)]
+
     def effect_factors(self, genre: str) -> dict[str, float]:
         """Return what multiplies the probabilities of effects in the mix of a song of one of its genres."""
         made = self._genre(genre)

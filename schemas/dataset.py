@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -219,6 +220,15 @@ class DatasetRecord(FarmModel):
     conversions: list[ConvertedForm] = []  #: forms that the audio was given after it was published, in order
     duration_s: float
     stem_audio_s: float
+
+    @property
+    def text(self) -> str:
+        """What is written of it: keys are sorted but for those of the plan, where the order of a genre's layers means something."""
+        values = self.model_dump(mode="json")
+        plan = values.pop("plan")
+        in_order = json.loads(json.dumps(values, sort_keys=True))
+        whole = {key: plan if key == "plan" else in_order[key] for key in sorted([*values, "plan"])}
+        return json.dumps(whole, indent=1) + "\n"
 
     @property
     def form(self) -> AudioForm:

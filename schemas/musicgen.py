@@ -2,7 +2,7 @@
 
 All of it is made of the annotation, times in seconds; what is known of composed songs alone is empty, null or what the MIDI
 file says in others. Paths are relative to the song's folder, soundfonts are named by their files. Keys that musicgen lacks
-(`chords`, the `sections` of each occurrence with its layers, `mix_loudness_lufs`) stand beside its own.
+(`chords`, the `sections` of each occurrence with its layers, `mix_loudness_lufs`, `provenance`) stand beside its own.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def sample_of(song: SongAnnotation, *, split: str | None) -> dict[str, Any]:
         "stems": _paths(song, names, lambda stem: stem.audio),
         "midi": _paths(song, names, lambda stem: stem.midi),
         **_samples(song, names),
+        "provenance": source.model_dump(mode="json"),
     }
 
 

@@ -368,6 +368,8 @@ class DatasetPlan(FarmModel):
         )
         if isinstance(self.instruments.map, InstrumentMap):
             values["instruments"]["map"] = self.instruments.map.hashed
+        if self.compose is not None:
+            values["compose"]["layer_order"] = self.compose.layer_order
         for key in LATER_KEYS:
             _drop_default(values, type(self), key.split("."))
         return content_hash(values)

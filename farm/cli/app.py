@@ -273,15 +273,25 @@ def verify(
     fast: Annotated[
         bool, typer.Option("--fast", help="Check files, hashes and sums only, not loudness and onsets.")
     ] = False,
+    remake: Annotated[
+        str | None,
+        typer.Option(
+            "--remake", metavar="SHARE", help="Make 5%, 3 or 0 songs anew and compare; default 1% of composed ones."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Re-read a finished dataset and check everything it claims. Exit code 1 with a list of what is wrong.
 
+    Of composed songs some are made anew, from the plan that the dataset keeps, and must be the same byte by byte.
+
     farm verify out/pop --json
+
+    farm verify out/pop --remake 5%
     """
     from farm.cli.verify import verify_command
 
-    raise typer.Exit(verify_command(dataset, fast=fast, as_json=json_))
+    raise typer.Exit(verify_command(dataset, fast=fast, again=remake, as_json=json_))
 
 
 @app.command(rich_help_panel=MAKE)

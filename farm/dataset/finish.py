@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def write_dataset(ledger: Ledger, submission_id: int) -> None:
         _replace(out / MANIFEST, "".join(canonical_json(track) + "\n" for track in tracks))
         record = _record(ledger, submission_id, tracks, gone.values())
         _replace(out / NOTICE, notice(record))
-        _replace(out / DATASET, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+        _replace(out / DATASET, record.text)
 
 
 def _record(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -121,7 +120,7 @@ def read_manifest(folder: Path) -> list[TrackRecord]:
 def write_records(folder: Path, tracks: list[TrackRecord], record: DatasetRecord) -> None:
     """Write the manifest, then `dataset.json`."""
     replace(folder / MANIFEST, "".join(canonical_json(track) + "\n" for track in tracks))
-    replace(folder / DATASET, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    replace(folder / DATASET, record.text)
 
 
 def replace(path: Path, text: str) -> None:

@@ -27,7 +27,7 @@ CREATE TABLE source_file (
 	state VARCHAR(16) NOT NULL, 
 	facts TEXT, 
 	reason VARCHAR(32), 
-	detail TEXT NOT NULL, 
+	detail TEXT NOT NULL, rejected TEXT, 
 	CONSTRAINT pk_source_file PRIMARY KEY (id), 
 	CONSTRAINT fk_source_file_submission_id FOREIGN KEY(submission_id) REFERENCES submission (id), 
 	CONSTRAINT uq_source_file_submission_id_path UNIQUE (submission_id, path)
@@ -228,4 +228,4 @@ CREATE INDEX ix_stem_patch ON stem (patch_id, submission_id) WHERE state = 'read
 CREATE INDEX ix_patch_held ON patch (id) WHERE quarantined_at IS NOT NULL;
 CREATE INDEX ix_attempt_patch ON attempt (patch_id, id) WHERE patch_id IS NOT NULL;
 CREATE INDEX ix_patch_load_key ON patch (load_key, name);
-INSERT INTO alembic_version VALUES ('0006');
+INSERT INTO alembic_version VALUES ('0007');

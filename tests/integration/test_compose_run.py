@@ -38,6 +38,8 @@ def annotation(out: Path, track: str = "Track00001") -> dict[str, Any]:
 def test_what_is_composed_is_as_it_claims(whole: Path) -> None:
     done = farm("verify", whole, "--json")
     assert done.returncode == 0, done.stdout
+    remake = json.loads(done.stdout)["remake"]
+    assert (len(remake["tracks"]), remake["differing"], remake["skipped"]) == (1, 0, {})
 
 
 def test_labels_say_what_the_composer_meant_and_agree_with_what_was_read_from_the_midi(whole: Path) -> None:

@@ -114,7 +114,7 @@ def _tempo(song: SongAnnotation) -> list[dict[str, Any]]:
 
 
 def _keys(song: SongAnnotation) -> list[dict[str, Any]]:
-    ends = [*(key.time_s for key in song.keys[1:]), song.duration_s]
+    ends = [*(key.time_s for key in song.keys[1:]), song.duration_s] if song.keys else []
     return [
         _observation(key.time_s, max(end_s, key.time_s), f"{key.tonic}:{key.mode}")
         for key, end_s in zip(song.keys, ends, strict=True)

@@ -16,6 +16,7 @@ from schemas.errors import AnnotationError
 from schemas.gm import program_class, program_name
 from schemas.patch import EngineFacts, Patch, SampleSettings
 from schemas.plan import DatasetPlan
+from schemas.provenance import assets_of, data_hash
 from schemas.replaced import OTHER_PATCH, Replaced
 from schemas.result import StemResult
 from schemas.roles import StemKind
@@ -28,6 +29,7 @@ from workers.annotating.notes import TIME_DIGITS, stem_notes
 from workers.annotating.quality import song_quality, stem_quality
 from workers.annotating.samples import sample_gain_db, sample_label
 from workers.composing.song import Composed
+from workers.composing.version import composer_version
 from workers.midi.playing import Playing
 
 #: FluidSynth starts every event at a multiple of this many frames.
@@ -114,7 +116,7 @@ def annotate_song(
         composed=None
         if composed is None
         else composed_labels(composed, split.parts, number=number_of(song.source), duration_s=duration_s),
-        provenance=_provenance(song, plan, facts, source_midi),
+        provenance=_provenance(song, plan, facts, source_midi, annotated),
     )
 
 
@@ -272,7 +274,9 @@ def _findings(stem: RenderedStem) -> list[str]:
     return [*(finding.value for finding in stem.result.verdict.findings), *replaced]
 
 
-def _provenance(song: SongSpec, plan: DatasetPlan, facts: EngineFacts, source_midi: bytes) -> Provenance:
+def _provenance(
+    song: SongSpec, plan: DatasetPlan, facts: EngineFacts, source_midi: bytes, stems: Sequence[StemAnnotation]
+) -> Provenance:
     return Provenance(
         song_sha256=song.song_hash,
         song_md5=hashlib.md5(source_midi, usedforsecurity=False).hexdigest(),
@@ -288,4 +292,7 @@ def _provenance(song: SongSpec, plan: DatasetPlan, facts: EngineFacts, source_mi
         engines=facts.engines,
         patches=facts.uses,
         farm_version=importlib.metadata.version(DISTRIBUTION),
+        data_sha256=data_hash(plan),
+        assets=assets_of(stems),
+        composer_version="" if plan.compose is None else composer_version(),
     )

@@ -55,7 +55,7 @@ class Stream:
     def choice(self, weights: Mapping[T, float]) -> T:
         """Return one of the keys, by weight; the order in which they stand does not matter."""
         ordered = sorted(weights, key=str)
-        left = self.unit() * sum(weights.values())
+        left = self.unit() * sum(weights[key] for key in ordered)  # sums round by their order
         for key in ordered:
             left -= weights[key]
             if left < 0:

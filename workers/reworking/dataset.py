@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,8 +88,7 @@ def write_dataset(root: Path, record: DatasetRecord, tracks: list[TrackRecord]) 
         }
     )
     write_manifest(root, tracks)
-    text = json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
-    write_documents(root, {DATASET: text.encode()})
+    write_documents(root, {DATASET: record.text.encode()})
 
 
 def write_manifest(root: Path, tracks: list[TrackRecord]) -> None:

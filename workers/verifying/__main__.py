@@ -14,7 +14,7 @@ from pathlib import Path
 from schemas.errors import DatasetError
 from schemas.words import counted
 from workers.verifying.dataset import verify_dataset
-from workers.verifying.report import VerifyReport
+from workers.verifying.report import report_text
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,17 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     except DatasetError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(report.model_dump_json(indent=1) + "\n" if arguments.json else _text(report))
+    sys.stdout.write(report.model_dump_json(indent=1) + "\n" if arguments.json else report_text(report))
     return 0 if report.ok else 1
-
-
-def _text(report: VerifyReport) -> str:
-    lines = [
-        f"{'/'.join(part for part in (finding.track, finding.file) if part)}: {finding.code.value}: {finding.message}"
-        for finding in report.findings
-    ]
-    verdict = "everything is as it claims" if report.ok else counted(len(report.findings), "finding")
-    return "\n".join([*lines, f"{report.dataset}: {counted(report.tracks, 'track')}, {verdict}"]) + "\n"
 
 
 def _show(done: int, tracks: int) -> None:

@@ -20,6 +20,7 @@ from schemas.gm import DRUM_PROGRAM
 from schemas.layouts import SAMPLE
 from schemas.mixes import mixes_block
 from schemas.musicgen import sample_text
+from schemas.provenance import assets_of, data_hash
 from schemas.words import counted
 from workers.midi.notes import read_notes
 from workers.midi.smf import read_midi
@@ -94,6 +95,8 @@ def _check_song(track: TrackCheck, song: SongAnnotation) -> None:
         ("dither", song.dither, track.dithered(song)),
         ("plan", song.provenance.plan_sha256, track.plan.plan_hash),
         ("seed", song.provenance.seed, track.plan.seed),
+        ("data", song.provenance.data_sha256 or data_hash(track.plan), data_hash(track.plan)),
+        ("assets", song.provenance.assets or assets_of(song.stems), assets_of(song.stems)),
         ("verdict", "" if song.quality is None else song.quality.verdict, record.verdict),
         ("findings", {} if song.quality is None else song.quality.findings, record.findings),
         ("seconds of its frames", song.duration_s, round(song.frames / song.rate_hz, 6)),

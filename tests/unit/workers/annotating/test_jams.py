@@ -60,3 +60,9 @@ def test_tempo_and_key_cover_the_song(loaded: Any, contents: TrackContents) -> N
 def test_the_same_annotation_gives_the_same_text(contents: TrackContents) -> None:
     assert jams_text(contents.annotation) == jams_text(contents.annotation)
     assert json.loads(jams_text(contents.annotation))["sandbox"]["annotation"] == "annotation.json"
+
+
+def test_a_song_whose_file_names_no_key_has_none(contents: TrackContents) -> None:
+    without = contents.annotation.model_copy(update={"keys": []})
+    (keys,) = (item for item in json.loads(jams_text(without))["annotations"] if item["namespace"] == "key_mode")
+    assert keys["data"] == []
