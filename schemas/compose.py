@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from pathlib import PurePath, PurePosixPath
 from typing import Annotated, Any, Final
 
@@ -25,6 +26,19 @@ def path_of(number: int) -> str:
 def number_of(path: str) -> int:
     """Return the number of the composed song that `path_of` gave this name."""
     return int(PurePosixPath(path).stem)
+
+
+def filling_meters(genre: Genre, length_s: float) -> list[str]:
+    """Return the meters of which whole bars, at a tempo of the genre, last exactly so long."""
+    low, high = genre.tempo_bpm
+    found = []
+    for meter in (meter for meter, weight in genre.meters.items() if weight > 0):
+        numerator, denominator = map(int, meter.split("/"))
+        tempo_of_one = 4 * numerator / denominator * 60 / length_s  # of a song of one bar
+        bars = floor(low / tempo_of_one)
+        if any(count >= 1 and low <= count * tempo_of_one <= high for count in (bars, bars + 1)):
+            found.append(meter)
+    return found
 
 
 class ComposePlan(FarmModel):
@@ -94,6 +108,18 @@ class ComposePlan(FarmModel):
         if not self.shares:
             values.pop("shares", None)
         return values
+
+    @model_validator(mode="after")
+    def _length_can_be(self) -> ComposePlan:
+        """Refuse a length that no song of a genre can have; a genre without meters is not complete yet."""
+        for genre in (genre for genre in self.genres if isinstance(genre, Genre) and genre.meters):
+            if self.length_s is not None and not filling_meters(genre, self.length_s):
+                low, high = genre.tempo_bpm
+                raise ValueError(
+                    f"no tempo of {genre.name} ({low:g} to {high:g} a minute) fills the length_s of {self.length_s:g} "
+                    f"with whole bars of {', '.join(genre.meters)}; ask for longer songs, or give it more tempos"
+                )
+        return self
 
     @property
     def soundfont_words(self) -> list[str]:

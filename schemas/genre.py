@@ -88,7 +88,7 @@ class LayerSpec(FarmModel):
     #: Rhythms of a bar to draw from, `x` strikes, `-` holds, `.` rests, dividing the bar evenly: `x--.x-..`, or of one
     #: meter only: `3/4 x-.x.x`. Those that do not go with a section's meter are left out there; of drums the patterns say it.
     rhythms: list[Annotated[str, Field(pattern=r"^((2|3|4|5)/4 |(6|7|12)/8 )?[x.][x.-]*$")]] = []
-    #: Lowest and highest key, an octave apart at least.
+    #: Lowest and highest key, an octave apart at least; of harmony, between which the middle of each chord lies.
     key_range: tuple[int, int] | None = None
 
     @field_validator("key_range")

@@ -198,3 +198,8 @@ class StemSample(FarmModel):
     stretch: float
     shift_semitones: int
     gain_db: float  #: that the plan gives it, a part of the stem's `role_gain_db`
+
+
+def mixed_as(track_name: str, sample: SampleCue | StemSample | None) -> str:
+    """Return as which layer a track of a composed song is mixed: a recording in a layer's place as that layer."""
+    return sample.layer if sample is not None and sample.mode == "instead" else track_name

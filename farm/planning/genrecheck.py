@@ -38,7 +38,7 @@ def check_genre(path: Path) -> GenreCheck:
         genre = Genre.model_validate(values)
         whole = complete(genre)
     except ValidationError as error:
-        return GenreCheck(path.stem, genre_errors(error), [])
+        return GenreCheck(path.stem, genre_errors(error, path), [])
     except PlanError as error:
         return GenreCheck(path.stem, [str(error)], [])
     return GenreCheck(genre.name, [], list(_notes(genre, whole)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ def read_genre(path: Path) -> Genre:
     Raises:
         PlanError: a file cannot be read, or says what a genre cannot be; it is named with the key or the line.
     """
-    return build_genre(genre_values(path), where=str(path))
+    return build_genre(genre_values(path), where=str(path), folder=path)
 
 
 def genre_values(path: Path) -> dict[str, Any]:
@@ -136,8 +136,8 @@ def _json(path: Path) -> Any:
         raise PlanError(f"{path} is no JSON: {error}", hint="Mend the place it names") from error
 
 
-def build_genre(values: Any, *, where: str) -> Genre:
-    """Check the values of a genre.
+def build_genre(values: Any, *, where: str, folder: Path | None = None) -> Genre:
+    """Check the values of a genre, which were read from a folder or written in a plan.
 
     Raises:
         PlanError: with the place, the key, and what is wrong there.
@@ -145,18 +145,37 @@ def build_genre(values: Any, *, where: str) -> Genre:
     try:
         return Genre.model_validate(values)
     except ValidationError as error:
-        wrong = genre_errors(error)
+        wrong = genre_errors(error, folder)
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise PlanError(f"{where}: {wrong[0]}{more}", hint="`farm genres check` lists all that is wrong") from error
 
 
-def genre_errors(error: ValidationError) -> list[str]:
-    """Return every mistake with the key that it is in."""
-    return [_error(record) for record in error.errors()]
+def genre_errors(error: ValidationError, folder: Path | None = None) -> list[str]:
+    """Return every mistake with the key that it is in, its value, and which file of the genre's folder says it."""
+    return [_error(record, folder) for record in error.errors()]
 
 
-def _error(record: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in record["loc"] if part != "[key]") or "genre"
+def _error(record: Mapping[str, Any], folder: Path | None) -> str:
+    words = [str(part) for part in record["loc"] if part != "[key]"]
+    key, file = ".".join(words) or "genre", _file_of(words, folder)
     if record["type"] == "extra_forbidden":
-        return f"`{key}`: there is no such key"
-    return f"`{key}`: {record['msg'].removeprefix('Value error, ')}"
+        return f"{file}`{key}`: there is no such key"
+    said = record["msg"].removeprefix("Value error, ")
+    value = (
+        ""
+        if record["type"] == "value_error" or isinstance(record["input"], dict | list)
+        else f" is {record['input']!r}"
+    )
+    return f"{file}`{key}`{value}: {said}"
+
+
+def _file_of(key: Sequence[str], folder: Path | None) -> str:
+    """Return which file beside `genre.yaml` a key was read from, with a colon; nothing for those of `genre.yaml` itself."""
+    if folder is None or not key:
+        return ""
+    names = CHAIN_FILES.get(key[0], ())
+    if key[0] == "progressions":
+        names = (PROGRESSIONS_FILE,)
+    elif key[0] == "patterns":
+        names = (f"patterns_{key[1].replace('/', '') if len(key) > 1 else '*'}.txt",)
+    return next((f"{name}: " for name in names if any(folder.glob(name))), "")

@@ -70,6 +70,16 @@ def test_recordings_are_named_with_licence_and_how_they_were_used(dataset: Path)
         assert song["provenance"]["engines"]["sampler"]
 
 
+def test_a_recording_in_a_layers_place_is_as_loud_as_the_layer_and_one_beside_it_as_more_of_its_role(
+    dataset: Path,
+) -> None:
+    """Levels of the mix `composed`: the layer beat has -1.5 to 1.5 dB, other leads -4.5 to -1.5; -2 and -5 are the plan's."""
+    for _, song in songs(dataset):
+        level = {stem["track_name"]: stem["role_gain_db"] for stem in song["stems"]}
+        assert -3.5 <= level["beat sample"] <= -0.5
+        assert -9.5 <= level["melody sample"] <= -6.5
+
+
 def test_the_stems_sum_to_the_mix_recordings_included(dataset: Path) -> None:
     for folder, song in songs(dataset):
         mix, _ = soundfile.read(folder / song["mix"]["audio"], dtype="int16", always_2d=True)

@@ -20,6 +20,7 @@ from schemas.provenance import assets_of, data_hash
 from schemas.replaced import OTHER_PATCH, Replaced
 from schemas.result import StemResult
 from schemas.roles import StemKind
+from schemas.samples import mixed_as
 from schemas.song import Part, SongSpec, SplitResult
 from schemas.submix import mixing_values
 from schemas.words import counted
@@ -140,7 +141,8 @@ def kind_of(part: Part, patch: Patch | None, plan: DatasetPlan, genre: str = "")
     if plan.compose is None:
         return kind
     layer = part.track_name if part.sample is None else part.sample.layer
-    return kind._replace(layer=part.track_name, layer_role=plan.compose.role_of(layer, genre))
+    own = mixed_as(part.track_name, part.sample)
+    return kind._replace(layer=own, layer_role=plan.compose.role_of(layer, genre))
 
 
 def _check_agreement(split: SplitResult, stems: Sequence[RenderedStem], mix: MixResult) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.compose import ComposePlan
+from schemas.compose import ComposePlan, filling_meters
 from schemas.errors import PlanError
 from schemas.genre import Genre, LayerSpec, tempo_bucket
 from schemas.score import PPQ, Bar, Meter, Section
@@ -47,7 +47,7 @@ def write_form(genre: Genre, plan: ComposePlan, draws: Draws) -> SongContext:
     tempo_bpm, swing = _tempo(genre, draws), _swing(genre, draws)
     parts = _parts(genre, plan, draws)
     if plan.length_s is not None:
-        parts, tempo_bpm = _to_length(parts, genre, plan, tempo_bpm)
+        parts, tempo_bpm = _fitted(parts, genre, plan, draws, tempo_bpm)
     layers = _layers_of_the_song(genre, draws)
     bars, sections = _placed(parts, _layers_of_sections(parts, layers, genre, draws))
     return SongContext(genre, draws, key, tempo_bpm, swing, bars, sections, layers)
@@ -98,12 +98,32 @@ def _even(bars: float) -> int:
     return max(1, round(bars / step) * step)
 
 
-def _to_length(parts: list[_Plan], genre: Genre, plan: ComposePlan, tempo_bpm: float) -> tuple[list[_Plan], float]:
-    """Give the sections as many bars, and the song such a tempo, that it lasts as long as the plan asks.
+def _fitted(
+    parts: list[_Plan], genre: Genre, plan: ComposePlan, draws: Draws, tempo_bpm: float
+) -> tuple[list[_Plan], float]:
+    """Return the form at the length that the plan asks for, and its tempo; where the drawn meters have none, in others."""
+    length_s = plan.length_s or 0.0
+    found = _to_length(parts, genre, length_s, tempo_bpm)
+    if found is None:
+        meters = {meter: genre.meters[meter] for meter in filling_meters(genre, length_s)}
+        if meters:
+            filling = genre.model_copy(update={"meters": meters, "meter_change": 0.0})
+            found = _to_length(_parts(filling, plan, draws), genre, length_s, tempo_bpm)
+    if found is None:
+        low, high = genre.tempo_bpm
+        raise PlanError(
+            f"compose.length_s: no tempo of {genre.name} ({low:g} to {high:g} a minute) fills {length_s:g} s with "
+            f"whole bars of {parts[0].meter[0]}/{parts[0].meter[1]}",
+            hint="Ask for a longer song, or give the genre a wider range of tempos",
+        )
+    return found
+
+
+def _to_length(parts: list[_Plan], genre: Genre, length_s: float, tempo_bpm: float) -> tuple[list[_Plan], float] | None:
+    """Give the sections so many bars, and the song such a tempo, that it lasts so long; None where no tempo does it.
 
     Sections that would be shorter than a bar go, the last ones first, but for the ending.
     """
-    length_s = plan.length_s or 0.0
     wanted = length_s * tempo_bpm / 60
     parts = _again(parts, wanted)
     while True:
@@ -120,11 +140,7 @@ def _to_length(parts: list[_Plan], genre: Genre, plan: ComposePlan, tempo_bpm: f
         scaled = _one_bar(scaled, 1 if longer else -1)
         before, tempo = tempo, sum(part.quarters for part in scaled) * 60 / length_s
         if tempo == before or (tempo > high if longer else tempo < low):
-            raise PlanError(
-                f"compose.length_s: no tempo of {genre.name} ({low:g} to {high:g} a minute) fills {length_s:g} s with "
-                f"whole bars of {parts[0].meter[0]}/{parts[0].meter[1]}",
-                hint="Ask for a longer song, or give the genre a wider range of tempos",
-            )
+            return None
     return scaled, tempo
 
 

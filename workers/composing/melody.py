@@ -53,7 +53,8 @@ def _led(song: SongContext, section: Section, layer: str) -> list[ScoreNote]:
     degrees = _degrees(song, section, layer)
     notes: list[ScoreNote] = []
     for number, bar in enumerate(bars):
-        struck = _rhythm(song, section, layer, bar, number, is_last=number == len(bars) - 1)
+        ends = number == len(bars) - 1 and (len(bars) > 1 or song.is_last(bar))  # one bar is no phrase to end
+        struck = _rhythm(song, section, layer, bar, number, is_last=ends)
         for place, (start, end) in enumerate(struck):
             chord = song.chord_at(start)
             stream = song.draws.stream("melody", layer, section.name, *song.variant(section, number), start - bar.start)

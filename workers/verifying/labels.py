@@ -31,6 +31,9 @@ from workers.verifying.report import Code
 from workers.verifying.submixes import check_partition, groups_by_file
 from workers.verifying.track import TrackCheck
 
+#: What rounding to nine digits, again after conversions, may take from a factor.
+_FACTOR_TOLERANCE: Final = 1e-6
+
 #: Times of annotation and MIDI may differ by the rounding of either, seconds.
 TIME_TOLERANCE_S: Final = 2e-6
 #: Loudness, gain and target may miss each other by their rounding, dB.
@@ -258,11 +261,17 @@ def _check_sample(track: TrackCheck, song: SongAnnotation) -> None:
         track.add(SAMPLE, Code.METADATA_DIFFERS, f"{', '.join(keys) or 'it'}: not what the annotation says")
 
 
+def is_factor(said: float, gain_db: float) -> bool:
+    """Whether a factor, rounded as it may be, is a gain."""
+    return math.isclose(said, 10.0 ** (gain_db / 20.0), rel_tol=0.0, abs_tol=_FACTOR_TOLERANCE)
+
+
 def _metadata_claims(metadata: Any, song: SongAnnotation, track: TrackCheck) -> Iterator[tuple[str, object, object]]:
     yield "stems", sorted(metadata["stems"]), sorted(stem.name for stem in song.stems)
     yield "normalization_factor", metadata["normalization_factor"], track.plan.mix.stem_lufs
     yield "target_peak", metadata["target_peak"], track.plan.mix.ceiling_db
-    yield "overall_gain", round(metadata["overall_gain"], 6), round(10 ** (song.mix.common_gain_db / 20), 6)
+    gain, factor = metadata["overall_gain"], 10 ** (song.mix.common_gain_db / 20)
+    yield "overall_gain", gain, gain if is_factor(gain, song.mix.common_gain_db) else round(factor, 6)
     yield "stemfarm.mix.is_sum", metadata["stemfarm"]["mix"]["is_sum"], song.mix.is_sum
     yield "stemfarm.dither", metadata["stemfarm"].get("dither", False), song.dither
     yield "stemfarm.quality", metadata["stemfarm"].get("quality"), song.quality_block()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from schemas.annotation import SongAnnotation, StemAnnotation
 from schemas.dataset import ANNOTATION
 from schemas.roles import OWN_MIX, MixedStem, MixRole, OtherMix, Stand, StemKind, effects_of, pan_law, stand_of
+from schemas.samples import mixed_as
 from schemas.words import counted
 from workers.audio.files import Block
 from workers.verifying.report import Code
@@ -122,7 +123,7 @@ def _kind_of(song: SongAnnotation, stem: StemAnnotation) -> StemKind:
     if song.composed is None:
         return kind
     roles = {layer.name: layer.role for layer in song.composed.layers}
-    return kind._replace(layer=stem.track_name, layer_role=roles.get(stem.track_name, ""))
+    return kind._replace(layer=mixed_as(stem.track_name, stem.sample), layer_role=roles.get(stem.track_name, ""))
 
 
 def _is_balance(balance: tuple[float, float] | None, pan: float) -> bool:

@@ -82,3 +82,13 @@ def test_plans_that_publish_everything_are_known_by_the_hash_that_they_always_ha
         for parts in ("full", "mix", "stems", "midi")
     }
     assert len(hashes) == 4
+
+
+def test_a_length_that_no_song_of_a_genre_can_have_is_refused_before_anything_is_made() -> None:
+    slow = genre(name="slow", tempo_bpm=[60, 64], meters={"4/4": 1, "3/4": 1, "2/4": 0}).model_dump()
+    with pytest.raises(
+        ValidationError, match=r"slow \(60 to 64 a minute\) fills the length_s of 5 with whole bars of 4/4"
+    ):
+        _plan(compose={"genres": [slow], "length_s": 5})
+    for possible_s in (3 * 60 / 64 * 2, 6.0, 8.0):
+        _plan(compose={"genres": [slow], "length_s": possible_s})

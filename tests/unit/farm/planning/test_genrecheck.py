@@ -24,7 +24,7 @@ def test_the_farms_genres_have_no_findings(name: str) -> None:
 def test_every_mistake_is_listed(tmp_path: Path) -> None:
     found = _checked(tmp_path, "tempo: 3\nkeys: {H: 1}\nlayers: {lead: {role: singer}}\n")
     assert not found.usable
-    assert [line.split(":")[0] for line in found.errors] == ["`keys`", "`layers.lead.role`", "`tempo`"]
+    assert [line.split("`")[1] for line in found.errors] == ["keys", "layers.lead.role", "tempo"]
 
 
 def test_a_genre_that_leaves_nothing_to_draw_cannot_be_used(tmp_path: Path) -> None:

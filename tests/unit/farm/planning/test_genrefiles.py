@@ -68,13 +68,19 @@ def test_a_genre_of_musicgen_is_read_from_its_spec(tmp_path: Path) -> None:
     [
         ("patterns_99.txt", "verse: 36", "99 is no meter. The name ends in the meter without its stroke: 24, 34, 44"),
         ("patterns_44.txt", "36, 38", "patterns_44.txt, line 1: no section stands before `36, 38`"),
-        ("patterns_44.txt", "\nverse: 36, x", "`patterns`: there is no drum 'x' in `36, x`"),
-        ("progressions.txt", "verse: I, Q", "`progressions`: there is no chord 'Q'"),
+        ("patterns_44.txt", "\nverse: 36, x", r"patterns_\*\.txt: `patterns`: there is no drum 'x' in `36, x`"),
+        ("progressions.txt", "verse: I, Q", r"progressions\.txt: `progressions`: there is no chord 'Q'"),
         ("chords.json", "{", "is no JSON"),
-        ("chords.json", "{}", "`chord_matrix.init_probs`"),
+        ("chords.json", "{}", r"chords\.json: `chord_matrix.init_probs`"),
+        (
+            "melody.json",
+            '{"init_probs": {"1": "x"}}',
+            r"melody\.json: `melody_matrix.init_probs.1` is 'x': .* valid number",
+        ),
+        ("genre.yaml", "rests: lots", ": `rests` is 'lots': Input should be a valid number"),
         ("genre.yaml", "tempo: 90", "`tempo`: there is no such key"),
         ("genre.yaml", "swing: 90", "`swing`"),
-        ("genre.yaml", "layers: {lead: {role: singer}, x: {}}", r"layers.lead.role`: .* \(and 1 more\)"),
+        ("genre.yaml", "layers: {lead: {role: singer}, x: {}}", r"`layers.lead.role` is 'singer': .* \(and 1 more\)"),
     ],
 )
 def test_a_mistake_in_a_file_is_named(tmp_path: Path, name: str, text: str, words: str) -> None:

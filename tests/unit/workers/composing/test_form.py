@@ -45,6 +45,14 @@ def test_a_length_that_no_tempo_fills_is_refused_with_tempos_meter_and_length() 
     assert "wider range" in error.value.hint
 
 
+def test_a_length_that_the_drawn_meter_cannot_fill_is_filled_in_another_meter_of_the_genre() -> None:
+    """At 100 quarters a minute, 9 s are 15 quarters: five bars of three, and no whole bars of four."""
+    data = genre(tempo_bpm=[100, 100.01], meters={"4/4": 9, "3/4": 1}, meter_change=0)
+    for song in songs(data, 8, length_s=9):
+        assert seconds(song) == pytest.approx(9, abs=1e-3)
+        assert {bar.meter for bar in song.bars} == {(3, 4)}
+
+
 def test_bars_follow_one_another_and_belong_to_their_sections() -> None:
     for song in songs(genre(), 20):
         assert song.bars[0].start == 0

@@ -71,6 +71,18 @@ def test_phrases_end_with_a_rest_and_take_up_their_motif() -> None:
     assert alike == 6
 
 
+def test_a_section_of_one_bar_is_played_to_its_end() -> None:
+    """Short songs have such sections: were each the end of a phrase, their melodies would be two notes long."""
+    one = {name: {1: 1} for name in ("verse", "chorus", "outro")}
+    data = genre(
+        **STIFF, layers=only("melody", "harmony"), rests=0, section_bars=one, structures={"verse-chorus-outro": 1}
+    )
+    for song in songs(data, 6):
+        for name in ("verse", "chorus"):
+            assert max(end for _, end, _ in _in_section(song, name)) > 3.5 * 840
+        assert max(start for start, _, _ in _in_section(song, "outro")) < 2 * 840
+
+
 def test_rests_grow_with_what_the_genre_says() -> None:
     def notes(rests: float) -> int:
         return sum(

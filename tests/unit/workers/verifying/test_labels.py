@@ -13,6 +13,7 @@ from schemas.dataset import ANNOTATION
 from tests.support.damage import TRACK, edit_annotation, found
 from tests.support.datasets import reseal
 from workers.verifying import Code, verify_dataset
+from workers.verifying.labels import is_factor
 
 
 def test_an_annotation_of_another_form_is_found(dataset: Path) -> None:
@@ -98,6 +99,11 @@ def test_metadata_that_contradict_the_annotation_are_found(dataset: Path) -> Non
     path.write_text(yaml.safe_dump(document))
     reseal(dataset)
     assert found(verify_dataset(dataset, fast=True)) == {("metadata.yaml", Code.METADATA_DIFFERS)}
+
+
+def test_a_factor_that_lies_on_the_edge_of_rounding_is_the_gain_all_the_same() -> None:
+    assert is_factor(round(10 ** (-7.0717 / 20), 9), -7.0717), "0.4430115 is one digit more than 0.443011"
+    assert not is_factor(0.44302, -7.0717)
 
 
 @pytest.mark.parametrize("text", ["stems: 3", "[", "{}"])
