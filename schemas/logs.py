@@ -26,7 +26,8 @@ LOGGERS: Final = ("workers", "farm")
 
 #: What every record has; everything else came as `extra`.
 _USUAL: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
-_PASSWORD: Final = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+@")
+#: Looks back for the scheme, so that a long text without an address is read only once.
+_PASSWORD: Final = re.compile(r"(?<=\w)(://[^\s/:@]*:)[^\s/@]+@")
 _OTHER_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 

@@ -227,6 +227,7 @@ def test_a_database_that_falls_over_and_comes_back_costs_no_stem_a_second_render
         thread.start()
         assert slot.render_batch() == 12
         thread.join()
+        stage.hurry()
         wait_until(lambda: spooled(stage) == [], what="the results to be told")
         slot.rest(10)
         while slot.render_batch():

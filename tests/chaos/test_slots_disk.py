@@ -106,7 +106,7 @@ from tests.support.stages import Stage
 from workers import disk
 
 folder = Path(sys.argv[1])
-disk.PAUSE_S, disk.FIRST_STEM_BYTES = 0.5, 1.0
+disk.PAUSE_S, disk.FIRST_STEM_BYTES = 2.0, 1.0
 url = new_ledger_url("sqlite", folder)
 ledger = open_ledger(url, patience_s=5.0)
 stage = Stage(ledger, url, folder)

@@ -67,6 +67,7 @@ def test_a_pause_is_kept_within_a_stem_and_a_resume_goes_on(stage: Stage) -> Non
     assert stage.ledger.submission(number).state is SubmissionState.PAUSED
     assert slot.render_batch() == 0
     assert slot.resting == ""
+    stage.hurry()
     stage.ledger.resume(number)
     while slot.render_batch():
         pass
@@ -79,6 +80,7 @@ def test_a_pause_of_one_submission_leaves_the_others_stems_of_the_batch_alone(st
     other = stage.submit(*[["slow"]] * STEMS)
     slot = stage.slot(batch=2 * STEMS)
     render_while(stage, slot, lambda: stage.ledger.pause(paused))
+    stage.hurry()
     while slot.render_batch():
         pass
     assert stage.states(other) == {"done": STEMS}
@@ -107,6 +109,7 @@ def test_a_drained_host_gives_back_what_it_has_not_begun_and_rests_until_it_is_t
     assert "leased" not in stage.states(number)
     assert slot.resting == "its host is drained"
     assert (slot.render_batch(), slot.run_task()) == (0, False)
+    stage.hurry()
     other = stage.slot(host="there")
     assert other.render_batch() > 0
     stage.ledger.drain("here", on=False)
@@ -137,6 +140,7 @@ def test_a_slot_that_is_told_to_stop_leaves_its_stems_to_others(stage: Stage) ->
     render_while(stage, slot, slot.stop)
     slot.close()
     assert set(stage.states(number)) == {"ready", "done"}
+    stage.hurry()
     work = stage.slot()
     while work.render_batch():
         pass

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.integration.test_service import service
-from tests.support.farms import farm, farm_json, kill_tree, published, start, wait_until
+from tests.support.farms import farm, farm_json, kill_tree, published, start, wait_until, wait_until_done
 
 ASKED = ("--genre", "jazz", "--genre", "latin", "--seed", 42, "--length", "8s")
 
@@ -92,11 +92,10 @@ def test_the_service_makes_the_same_bytes_from_the_plan_that_was_written_down(wh
     plan, out = tmp_path / "jazz.yaml", tmp_path / "out"
     assert farm_json("compose", *ASKED, "--count", 3, "--plan", plan)["plan"] == str(plan)
     assert yaml.safe_load(plan.read_text())["compose"]["genres"] == ["jazz", "latin"]
-    with service(tmp_path, f"sqlite:///{tmp_path / 'ledger.sqlite'}", workers=1) as running:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    with service(tmp_path, url, workers=1) as running:
         number = farm_json("submit", plan, "--out", out, env=running.env)["submission"]
-        wait_until(
-            lambda: farm_json("status", number, env=running.env)["state"] == "done", timeout_s=60, what="the end"
-        )
+        wait_until_done(url, number)
     assert published(out) == published(whole)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 import sys
 import urllib.error
@@ -24,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.patch import ENGINES
 from tests.support.databases import new_ledger_url
 from tests.support.deploying import DEPLOY, broker_with_password, free_port, write_settings
-from tests.support.farms import DEMO, farm, farm_json, kill_tree, wait_until
+from tests.support.farms import copy_demo, farm, farm_json, kill_tree, wait_until, wait_until_done
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -60,8 +59,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("farm")
     for name in ("broker", "source"):
         (folder / name).mkdir()
-    for song in sorted(DEMO.glob("*.mid"))[:2]:
-        shutil.copy(song, folder / "source")
+    copy_demo(folder / "source", 2, seconds=12)
     metrics_port, flower_port = free_port(), free_port()
     with ExitStack() as stack:
         env = {
@@ -84,7 +82,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         # Flower knows what it has seen: it and both workers are up before there is work.
         wait_until(lambda: _workers_seen(flower_port) == 2, what="Flower and both workers")
         number = farm_json("submit", folder / "source", "--out", folder / "out", env=env)["submission"]
-        wait_until(lambda: farm_json("status", number, env=env)["state"] == "done", what="the dataset")
+        wait_until_done(env["FARM_LEDGER_URL"], number)
         yield Deployed(env, parts, metrics_port, flower_port, number, folder)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,7 @@ from farm.ledger.models import AttemptRow, StemRow
 from farm.scheduling.reconciler import Reconciler
 from schemas.states import SongState, StemState, SubmissionState
 from tests.support.databases import new_ledger_url
-from tests.support.farms import DEMO, farm, farm_json, published
+from tests.support.farms import copy_demo, farm, farm_json, published
 from tests.support.ledgers import assert_counters_are_true, rows
 from workers.config import WorkerSettings
 from workers.slot import Slot
@@ -28,8 +27,7 @@ CHEAP = ("--rate", 16000, "--channels", 1, "--bits", 16)
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    for song in sorted(DEMO.glob("*.mid"))[:2]:
-        shutil.copy(song, folder)
+    copy_demo(folder, 2, seconds=12)
     return folder
 
 

@@ -13,7 +13,7 @@ from farm.ledger.models import AttemptRow, SongRow, StemRow, TaskRow
 from schemas.states import SongState, StemState, SubmissionState, TaskState
 from tests.support.ledgers import Worker, assert_counters_are_true, commit_of, reconciler, rows, submit
 
-SONGS, STEMS, SLOTS = 200, 5, 3
+SONGS, STEMS, SLOTS = 80, 5, 3
 #: Share of steps in which a slot dies: before its work, or after the work and before its report.
 DEATHS = 0.06
 

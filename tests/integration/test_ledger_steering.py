@@ -66,7 +66,7 @@ def test_a_pause_while_files_are_read_holds_the_other_scans(ledger: Ledger) -> N
     assert probe is not None
     assert ledger.pause(number) is SubmissionState.PAUSING
     assert ledger.claim_task(new_slot(ledger, 2)) is None
-    assert ledger.tasks_to_announce(quiet_s=0.0) == []
+    assert ledger.tasks_to_announce(quiet_s=-1.0) == []
     worker.do(probe)
     assert ledger.settle_requests() == [number]
     assert ledger.resume(number) is SubmissionState.SCANNING

@@ -30,6 +30,8 @@ from tests.support.ledgers import (
     track_record,
 )
 
+#: Quiet for so many seconds is also what was announced in this very millisecond.
+AT_ONCE = -1.0
 #: The kinds of song tasks in the order of a song's life, and the states before and after each.
 LIFE = [
     (TaskKind.SPLIT, SongState.SPLITTING, SongState.DRAWING),
@@ -266,11 +268,11 @@ def test_a_message_is_sent_for_each_ready_task_and_again_when_it_stays_quiet(led
     first = ledger.tasks_to_announce(quiet_s=60)
     assert [kind for _, kind in first] == [TaskKind.PROBE, TaskKind.SCAN]
     assert ledger.tasks_to_announce(quiet_s=60) == []
-    assert ledger.tasks_to_announce(quiet_s=0) == first
+    assert ledger.tasks_to_announce(quiet_s=AT_ONCE) == first
     slot = new_slot(ledger)
     task = ledger.claim_task(slot, task_id=first[0][0])
     assert task is not None
-    assert ledger.tasks_to_announce(quiet_s=0) == first[1:]
+    assert ledger.tasks_to_announce(quiet_s=AT_ONCE) == first[1:]
     ledger.fail_task(task, FailureReason.TASK_FAILED, "once", infra=False)
     assert ledger.tasks_to_announce(quiet_s=60) == first[:1], "a task that is free again is announced at once"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.store import StoreAddress
-from tests.support.farms import DEMO, farm, farm_json, published
+from tests.support.farms import copy_demo, farm, farm_json, published
 from tests.support.objects import ObjectServer, object_server
 from workers.store.objects import open_filesystem
 
@@ -28,8 +27,7 @@ store:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    for song in sorted(DEMO.glob("*.mid"))[:2]:
-        shutil.copy(song, folder)
+    copy_demo(folder, 2, seconds=12)
     return folder
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import socket
 import ssl
 import subprocess
@@ -25,7 +24,7 @@ from farm.scheduling.doorbell import Doorbell
 from schemas.errors import LedgerError, ServiceError
 from tests.support.brokers import ROLES, SecureBroker, free_port
 from tests.support.databases import new_ledger_url
-from tests.support.farms import DEMO, farm, farm_json, kill_tree, start, wait_until
+from tests.support.farms import copy_demo, farm, farm_json, kill_tree, start, wait_until, wait_until_done
 
 pytestmark = pytest.mark.services
 
@@ -46,7 +45,7 @@ def plain(tmp_path: Path) -> Iterator[SecureBroker]:
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     folder.mkdir()
-    shutil.copy(min(DEMO.glob("*.mid")), folder)
+    copy_demo(folder, 1, seconds=12)
     return folder
 
 
@@ -68,9 +67,7 @@ class Service:
 
     def make(self, source: Path) -> None:
         number = farm_json("submit", source, "--out", self.folder / "out", env=self.env)["submission"]
-        wait_until(
-            lambda: farm_json("status", number, env=self.env)["state"] == "done", timeout_s=90, what="the dataset"
-        )
+        wait_until_done(self.env["FARM_LEDGER_URL"], number, timeout_s=90)
 
     def logs(self) -> str:
         places = [*self.folder.glob("*.log"), *(self.folder / "home").rglob("*"), self.folder / "broker" / "log"]

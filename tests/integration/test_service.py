@@ -15,7 +15,7 @@ import pytest
 
 from farm.scheduling.broker import Broker
 from tests.support.databases import new_ledger_url
-from tests.support.farms import DEMO, farm, farm_json, kill_tree, published, start, wait_until
+from tests.support.farms import DEMO, farm, farm_json, kill_tree, published, start, wait_for_ledger, wait_until_done
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +69,10 @@ def test_a_worker_killed_in_mid_render_costs_nothing(database: str, source: Path
     with service(tmp_path, url, workers=2) as running:
         env, parts = running.env, running.parts
         number = farm_json("submit", source, "--out", out, "--seed", 1, env=env)["submission"]
-        wait_until(lambda: farm_json("status", number, env=env)["stems_done"] >= 1, what="the first stem")
+        wait_for_ledger(url, lambda ledger: ledger.status(number).stems_done >= 1, what="the first stem")
         os.killpg(parts["worker-0"].pid, signal.SIGKILL)
-        wait_until(
-            lambda: farm_json("status", number, env=env)["state"] == "done", timeout_s=60, what="the submission's end"
-        )
+        wait_until_done(url, number)
+        assert farm_json("status", number, env=env)["state"] == "done"
         assert {row["state"] for row in farm_json("songs", number, env=env)} == {"done"}
         assert farm_json("failures", number, env=env) == []
     assert published(out) == published(local)
@@ -85,15 +84,14 @@ def test_a_worker_killed_in_mid_render_costs_nothing(database: str, source: Path
 
 def test_a_broker_that_forgets_everything_is_refilled(source: Path, local: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with service(tmp_path, f"sqlite:///{tmp_path / 'ledger.sqlite'}", workers=1) as running:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    with service(tmp_path, url, workers=1) as running:
         env = running.env
         number = farm_json("submit", source, "--out", out, "--seed", 1, env=env)["submission"]
-        wait_until(lambda: farm_json("status", number, env=env)["stems_done"] >= 1, what="the first stem")
+        wait_for_ledger(url, lambda ledger: ledger.status(number).stems_done >= 1, what="the first stem")
         with running.broker.client() as client:
             client.flushall()
-        wait_until(
-            lambda: farm_json("status", number, env=env)["state"] == "done", timeout_s=90, what="the submission's end"
-        )
+        wait_until_done(url, number, timeout_s=90)
     assert published(out) == published(local)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.support.farms import DEMO, farm, farm_json, published
+from tests.support.farms import copy_demo, farm, farm_json, published
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +15,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plan with splits, three demo songs, and what was made of them."""
     folder = tmp_path_factory.mktemp("splits")
     (folder / "midi").mkdir()
-    for song in sorted(DEMO.glob("*.mid"))[:3]:
-        shutil.copy(song, folder / "midi")
+    copy_demo(folder / "midi", 3, seconds=12)
     (folder / "plan.yaml").write_text(
         "source: midi\nsplits:\n  ratios: {train: 2, test: 1}\noutput: {rate_hz: 16000, channels: 1}\n"
     )

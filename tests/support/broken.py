@@ -31,6 +31,9 @@ TWIN: Final = "tests.support.broken:Twin"
 ALWAYS: Final = 127
 #: Seconds of every stem.
 SECONDS: Final = 2
+#: Seconds that a slow stem takes, unless there is a file of this name beside the counts.
+SLOW_S: Final = 0.4
+HURRY: Final = "hurry"
 #: Seconds that a slow load takes.
 SLOW_LOAD_S: Final = 0.5
 
@@ -87,7 +90,7 @@ class Broken(Engine):
         fault = job.patch.asset.name
         audio = _tone(job)
         if fault not in (*_IN_LOAD, "slow_load") and happens(job.patch):
-            audio = self._misbehave(fault, audio, sink)
+            audio = self._misbehave(job.patch, audio, sink)
         elif fault == "too_fast":
             time.sleep(0.5)  # plays as if it took its time
         sink.write(audio)
@@ -96,7 +99,8 @@ class Broken(Engine):
             last_release_s=float(SECONDS),
         )  # fmt: skip
 
-    def _misbehave(self, fault: str, audio: Audio, sink: BlockSink) -> Audio:
+    def _misbehave(self, patch: Patch, audio: Audio, sink: BlockSink) -> Audio:
+        fault = patch.asset.name
         if fault in ("silent", "mute_preset"):
             return np.zeros_like(audio)
         if fault == "nan":
@@ -109,7 +113,7 @@ class Broken(Engine):
         elif fault == "raises":
             raise EngineError("the strings are broken", cause=FailureReason.ENGINE_FAILED)
         elif fault == "slow":
-            time.sleep(0.4)
+            time.sleep(0.0 if (Path(patch.asset.path) / HURRY).exists() else SLOW_S)
         elif fault == "hang_in_render":
             while True:
                 time.sleep(0.1)

@@ -13,8 +13,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from symusic import Score
+
+from farm.ledger import Ledger, open_ledger
+from schemas.states import SUBMISSION_ENDS, SubmissionState
+from tests.support.warm import warm
+
 FARM = (sys.executable, "-P", "-m", "farm")
 DEMO = Path(__file__).resolve().parents[2] / "presets" / "demo"
+
+
+def copy_demo(folder: Path, count: int, *, seconds: float) -> None:
+    """Put the first demo songs into a folder, cut to so many seconds: for what needs real songs, but not long ones."""
+    for path in sorted(DEMO.glob("*.mid"))[:count]:
+        score = Score(path, ttype="second").clip(0, seconds, clip_end=True)  # type: ignore[attr-defined]
+        score.to("tick").dump_midi(folder / path.name)
 
 
 def farm(
@@ -32,8 +45,8 @@ def farm(
 
 
 def farm_json(*arguments: object, env: Mapping[str, str] | None = None, exit_code: int = 0) -> Any:
-    """Run a command with `--json`, check its exit code and return what it printed."""
-    done = farm(*arguments, "--json", env=env)
+    """Run a command with `--json` in a process that starts at once, check its exit code and return what it printed."""
+    done = warm().run([*map(str, arguments), "--json"], _environment(env), 110)
     assert done.returncode == exit_code, done.stderr[-3000:] + done.stdout[-3000:]
     return json.loads(done.stdout)
 
@@ -65,6 +78,26 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float = 60, what: st
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
         time.sleep(0.05)
+
+
+def wait_for_ledger(url: str, condition: Callable[[Ledger], bool], *, timeout_s: float = 60, what: str = "it") -> None:
+    """Wait until a ledger tells something, without a process for every look."""
+    ledger = open_ledger(url)
+    try:
+        wait_until(lambda: condition(ledger), timeout_s=timeout_s, what=what)
+    finally:
+        ledger.close()
+
+
+def wait_until_done(url: str, number: int, *, timeout_s: float = 60) -> None:
+    """Wait for the end of a submission; fail where that is another than done."""
+
+    def is_done(ledger: Ledger) -> bool:
+        state = ledger.submission(number).state
+        assert state is SubmissionState.DONE or state not in SUBMISSION_ENDS, f"it has ended as {state.value}"
+        return state is SubmissionState.DONE
+
+    wait_for_ledger(url, is_done, timeout_s=timeout_s, what="the end")
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
