@@ -21,6 +21,8 @@ from workers.engines.faustvoice import load_dawdreamer
 
 Audio = NDArray[np.float32]
 
+#: All delay lines are rings: a room of eight of them takes a sixth less time than with lines that are moved along.
+_OPTIONS: Final = ("-mcd", "0")
 #: What decays comes to rest at zero, by additional code, where the processor does not see to it.
 _FLUSHING: Final = ("-ftz", "2")
 #: Length of libfaust's error messages, as its header asks for.
@@ -162,7 +164,7 @@ def _binary() -> Path:
 @cache
 def _factory(source: str) -> int:
     """Compile a source, once in this process."""
-    options = ["-I", str(_binary().parent / "faustlibraries"), *(() if CAN_FLUSH else _FLUSHING)]
+    options = ["-I", str(_binary().parent / "faustlibraries"), *_OPTIONS, *(() if CAN_FLUSH else _FLUSHING)]
     given = (c_char_p * len(options))(*(option.encode() for option in options))
     error = ctypes.create_string_buffer(_ERROR_BYTES)
     made = library().createCDSPFactoryFromString(b"effect", source.encode(), len(options), given, b"", error, _BEST)

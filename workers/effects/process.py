@@ -65,15 +65,23 @@ def process(order: dict[str, Any]) -> Recording:
 
 
 def _block_by_block(stream: Stream, reader: StemReader, recorder: Recorder, tail_max_s: float) -> None:
-    """Send a stem through a chain that keeps its state, and then silence until what rings on has ended."""
-    gain, peak = line_gain(reader), 0.0
+    """Send a stem through a chain that keeps its state, and then silence until what rings on has ended.
+
+    Where the stem is silent and the chain has come to rest, neither is computed until there is sound again.
+    """
+    gain, peak, quiet = line_gain(reader), 0.0, 0
     block = np.empty((BLOCK_FRAMES, 2), np.float32)
     for start in range(0, reader.frames, BLOCK_FRAMES):
         samples = block[: min(BLOCK_FRAMES, reader.frames - start)]
-        read_stereo(reader, start, samples)
+        sounds = read_stereo(reader, start, samples)
+        if not sounds and quiet > stream.longest_pause_s * reader.rate_hz:
+            recorder.silence(len(samples))
+            continue
         np.multiply(samples, gain, out=samples)
         wet = stream.run(samples)
-        peak = max(peak, float(wet.max()), -float(wet.min()))
+        loudest = max(float(wet.max()), -float(wet.min()))
+        peak = max(peak, loudest)
+        quiet = 0 if sounds or loudest > SOUND_FLOOR else quiet + len(samples)
         recorder.write(in_channels(wet, reader.channels))
     tail: list[Audio] = [np.zeros((0, 2), np.float32)]
 
@@ -130,14 +138,14 @@ def ring_end(rings: Audio, peak: float) -> int:
     return int(loud[-1]) + 1 if len(loud) else 0
 
 
-def read_stereo(reader: StemReader, start: int, out: Audio) -> None:
-    """Fill float32 [frames, 2] from frame `start` of a stem; mono goes to both sides."""
+def read_stereo(reader: StemReader, start: int, out: Audio) -> bool:
+    """Fill float32 [frames, 2] from frame `start` of a stem, mono on both sides; returns whether it may sound there."""
     if reader.channels == 2:
-        reader.read(start, len(out), out)
-        return
+        return reader.read(start, len(out), out)
     mono = np.empty((len(out), 1), np.float32)
-    reader.read(start, len(out), mono)
+    sounds = reader.read(start, len(out), mono)
     out[:] = mono
+    return sounds
 
 
 def in_channels(wet: Audio, channels: int) -> Audio:

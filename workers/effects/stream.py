@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
@@ -14,6 +16,7 @@ from workers.effects.refusals import refused, spelt
 
 #: Most frames of a block: in stereo a quarter of a megabyte, which stays in the cache.
 BLOCK_FRAMES: Final = 32768
+_PAUSE: Final = re.compile(r'^declare longest_pause "(\d+(?:\.\d+)?)"', re.MULTILINE)
 #: A drawn value may pass a slider's end by as much as a 32-bit float is off.
 _OFF_SHARE: Final = 1e-6
 
@@ -32,6 +35,8 @@ class Stream:
 
     def __init__(self, effects: Sequence[ChosenEffect], rate_hz: int) -> None:
         self._closing = ExitStack()
+        #: For how long all of it may be silent and sound again without new sound, seconds: infinite where a source does not say.
+        self.longest_pause_s = sum(longest_pause_s(chosen.effect.source or "") for chosen in effects)
         self._blocks = [np.empty(2 * BLOCK_FRAMES, np.float32) for _ in range(2)]
         with self._closing:
             self._instances = [self._instance(*chosen, rate_hz) for chosen in effects]
@@ -79,6 +84,12 @@ class Stream:
                 )
             slider.zone[0] = value
         return made
+
+
+def longest_pause_s(source: str) -> float:
+    """Return what a source declares as `longest_pause`, seconds; infinite where it declares nothing."""
+    found = _PAUSE.search(source)
+    return math.inf if found is None else float(found[1])
 
 
 def _within(value: float, least: float, greatest: float) -> bool:

@@ -123,3 +123,50 @@ def test_a_plug_in_is_an_effect_too(host: EffectsProcess, tmp_path: Path) -> Non
     other = effect.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(EngineError, match="another version"):
         run(host, tmp_path, ChosenEffect(other, applied))
+
+
+SOUNDS_S = ((0.5, 1.0), (9.0, 9.5))
+
+
+def two_sounds(folder: Path) -> Path:
+    """Record two short tones with eight seconds between them."""
+    time_s = np.arange(11 * RATE_HZ) / RATE_HZ
+    heard = sum(((time_s >= start) & (time_s < stop)).astype(float) for start, stop in SOUNDS_S)
+    wave = 0.1 * np.sin(2 * np.pi * 1000 * time_s) * heard
+    with Recorder(folder / "raw.stem", rate_hz=RATE_HZ, channels=2) as recorder:
+        recorder.write(np.repeat(wave[:, None], 2, axis=1).astype(np.float32))
+        recorder.finish()
+    return folder / "raw.stem"
+
+
+@pytest.mark.parametrize("pause", ["", 'declare longest_pause "1";\n'])
+def test_a_chain_at_rest_sounds_as_one_that_is_computed_throughout(
+    host: EffectsProcess, tmp_path: Path, pause: str
+) -> None:
+    """The echo comes 0.8 s behind the sound, and with it the chain has ended."""
+    echo = chosen(f'{pause}import("stdfaust.lib"); process = par(i, 2, _ <: _, de.delay(65536, 0.8 * ma.SR) :> _);')
+    made = host.process(two_sounds(tmp_path), tmp_path / "out.stem", [echo], duration_s=11.0, tail_max_s=5.0)
+    with StemReader(made.path, expected_hash=made.data_hash) as reader:
+        audio = np.zeros((reader.frames, 2), np.float32)
+        reader.read(0, reader.frames, audio)
+    heard = np.flatnonzero(np.abs(audio[:, 0]) > 1e-3) / RATE_HZ
+    for start, stop in SOUNDS_S:
+        for late in (0.0, 0.8):
+            assert heard[heard >= start + late][0] == pytest.approx(start + late, abs=0.002)
+            assert heard[heard <= stop + late][-1] == pytest.approx(stop + late, abs=0.002)
+    assert len(made.measured.active_regions) == 4
+
+
+def test_a_room_at_rest_is_silent_to_the_last_bit(host: EffectsProcess, tmp_path: Path) -> None:
+    room = 'import("stdfaust.lib"); process = _, _ <: (_, _, re.zita_rev1_stereo(10, 200, 6000, 0.4, 0.4, 48000)) :> _, _;'
+    stem = two_sounds(tmp_path)
+    zeros = []
+    for number, source in enumerate((room, f'declare longest_pause "0.5";\n{room}')):
+        made = host.process(stem, tmp_path / f"{number}.stem", [chosen(source)], duration_s=11.0, tail_max_s=5.0)
+        with StemReader(made.path, expected_hash=made.data_hash) as reader:
+            audio = np.zeros((reader.frames, 2), np.float32)
+            reader.read(0, reader.frames, audio)
+        zeros.append((audio[round(5.5 * RATE_HZ) : round(8.9 * RATE_HZ)] == 0.0).all())
+        first, second = (audio[round(at * RATE_HZ) : round((at + 1.5) * RATE_HZ)] for at in (0.5, 9.0))
+        assert second == pytest.approx(first, abs=1e-4), "it sounds again as it did"
+    assert zeros == [False, True]
