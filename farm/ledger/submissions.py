@@ -39,6 +39,8 @@ from schemas.words import counted
 
 #: Files of one scan task: about half a second of work, so that no slot is kept long and messages stay few.
 SCAN_FILES: Final = 200
+#: Songs of one scan task where each is composed first: about a quarter of a second.
+SCAN_COMPOSED: Final = 5
 
 _COLUMNS = (
     SubmissionRow.id, SubmissionRow.state, SubmissionRow.plan, SubmissionRow.plan_hash, SubmissionRow.source_root,
@@ -194,7 +196,11 @@ def seal(tx: Tx, submission_id: int) -> None:
     """Close the list of files and put the probe and the scans; nothing happens when it is sealed already."""
     if lock_submission(tx, submission_id) is not SubmissionState.SUBMITTING:
         return
-    put_tasks(tx, submission_id, [NewTask(TaskKind.PROBE, 0), *_scans(pending_files(tx.conn, submission_id))])
+    put_tasks(
+        tx,
+        submission_id,
+        [NewTask(TaskKind.PROBE, 0), *_scans(tx.conn, submission_id, pending_files(tx.conn, submission_id))],
+    )
     move_submission(tx, submission_id, SubmissionState.SCANNING)
 
 
@@ -204,8 +210,10 @@ def pending_files(conn: Connection, submission_id: int) -> list[int]:
     return list(conn.execute(pending.order_by(FileRow.id)).scalars())
 
 
-def _scans(file_ids: Sequence[int]) -> list[NewTask]:
-    return [NewTask(TaskKind.SCAN, some[0], some[-1]) for some in chunks(file_ids, SCAN_FILES)]
+def _scans(conn: Connection, submission_id: int, file_ids: Sequence[int]) -> list[NewTask]:
+    plan = plan_of(conn.execute(select(SubmissionRow.plan).where(SubmissionRow.id == submission_id)).scalar_one())
+    size = SCAN_FILES if plan.compose is None else SCAN_COMPOSED
+    return [NewTask(TaskKind.SCAN, some[0], some[-1]) for some in chunks(file_ids, size)]
 
 
 def scan_again(tx: Tx, submission_id: int, file_ids: Sequence[int]) -> None:
@@ -213,7 +221,7 @@ def scan_again(tx: Tx, submission_id: int, file_ids: Sequence[int]) -> None:
     of_them = FileRow.submission_id == submission_id, FileRow.state == FileState.PENDING
     tx.conn.execute(update(FileRow).where(*of_them).values(facts=None))
     tx.count(submission_id, Subject.FILE, "scanned", -len(file_ids))
-    put_tasks(tx, submission_id, _scans(file_ids))
+    put_tasks(tx, submission_id, _scans(tx.conn, submission_id, file_ids))
 
 
 def scan_batch(conn: Connection, task_id: int) -> list[tuple[int, str]]:

@@ -8,8 +8,9 @@ import pytest
 
 from farm.ledger import ChosenSong, Ledger, Outcome
 from farm.ledger.models import FileRow, SongRow, TaskRow
-from farm.ledger.submissions import SCAN_FILES
+from farm.ledger.submissions import SCAN_COMPOSED, SCAN_FILES
 from farm.planning.select import select_songs
+from schemas.compose import ComposePlan
 from schemas.errors import LedgerError, UnknownIdError
 from schemas.states import FailureReason, FileState, RejectReason, SongState, SubmissionState, TaskKind, TaskState
 from tests.support.ledgers import (
@@ -277,3 +278,16 @@ def test_a_file_that_ends_its_scanner_is_found_and_rejected_and_no_other(ledger:
     assert ledger.status(number).songs_done == 6
     assert {row.state for row in ledger.songs(number)} == {SongState.DONE}
     assert_counters_are_true(ledger)
+
+
+def test_songs_that_are_composed_first_are_scanned_in_small_batches(ledger: Ledger) -> None:
+    asked = ComposePlan(genres=["jazz"], count=2 * SCAN_COMPOSED + 1)
+    number = submit(ledger, [f"{index:04d}" for index in range(asked.count)], compose=asked)
+    worker = Worker(ledger)
+    sizes: list[int] = []
+    held: list[int] = []
+    while (task := ledger.claim_task(worker.slot, kinds=[TaskKind.SCAN], holding=held)) is not None:
+        sizes.append(len(ledger.task_files(task)))
+        held.append(task.task_id)
+    assert sizes == [SCAN_COMPOSED, SCAN_COMPOSED, 1]
+    assert ledger.status(number).files_total == asked.count

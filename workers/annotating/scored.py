@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from schemas.annotation import SongAnnotation
 from workers.audio.files import read_blocks, read_info
+from workers.audio.floats import read_floats
 from workers.scoring.audio import score_audio
 
+#: What the mix leaves of its samples beside the files of the track, so that none has to be decoded; gone when it is scored.
+FLOAT_MIX: Final = ".mix.f32"
 #: Samples at a time: half a megabyte, which stays in the cache while they are looked at.
 _BLOCK_FRAMES: Final = 65536
 
@@ -30,8 +33,11 @@ def scored(song: SongAnnotation, folder: Path) -> SongAnnotation:
     audio = song.mix.audio
     if audio is None:
         return song
-    path = folder / audio
-    score = score_audio(float_blocks(path), read_info(path).rate_hz, onsets_s(song))
+    path, left = folder / audio, folder / FLOAT_MIX
+    info = read_info(path)
+    blocks = read_floats(left, info.channels, _BLOCK_FRAMES) if left.is_file() else float_blocks(path)
+    score = score_audio(blocks, info.rate_hz, onsets_s(song))
+    left.unlink(missing_ok=True)
     return song.model_copy(update={"score": score})
 
 

@@ -59,6 +59,7 @@ def mix_song(
     submixes: Sequence[Partition] = (),
     stands: Mapping[str, Stand] | None = None,
     others: Sequence[OtherOrder] = (),
+    copy: Path | None = None,
     key: tuple[int, str] = (0, ""),
 ) -> MixResult:
     """Write the published stems and the mix of a song into `folder`.
@@ -75,6 +76,7 @@ def mix_song(
         submixes: recipes, each with the stems of its groups; every group is the exact sum of its stems.
         stands: gain and pan of stems by name, on top of the loudness match; the others stay as they are.
         others: other mixes of the same stems, each published beside the song's own.
+        copy: a file for the samples of the mix as float32, see `workers.audio.floats`.
         key: seed of the plan and hash of the song, from which dither is drawn.
 
     Raises:
@@ -112,6 +114,7 @@ def mix_song(
         others=other_files(beside, output),
         curve=curve,
         power=gains.power,
+        copy=copy,
         key=key,
     )
     peaks = peaks_of(stems, gains.total_db, output, stem_peaks)

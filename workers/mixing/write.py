@@ -18,6 +18,7 @@ from schemas.dataset import FileRecord, TrackPaths
 from schemas.plan import OutputPlan
 from workers.audio.dither import Dither
 from workers.audio.files import AudioWriter, disk_errors, open_writer
+from workers.audio.floats import FloatFile
 from workers.audio.meter import LoudnessMeter
 from workers.audio.truepeak import TruePeakMeter
 from workers.mixing.dithered import DitheredLane
@@ -86,6 +87,7 @@ def write_files(
     others: Sequence[OtherFiles] = (),
     curve: GainCurve | None = None,
     power: NDArray[np.float64] | None = None,
+    copy: Path | None = None,
     key: tuple[int, str] = (0, ""),
 ) -> Written:
     """Write every stem, the mix, the groups and the other mixes; return their records, and what was measured.
@@ -95,7 +97,8 @@ def write_files(
     true peak unmeasured. `whole` is a render of the whole song and its gain: it becomes the mix, and not the stems' sum.
     Other mixes are the exact sum of the stems as they have them, whether these are published or not. What `output.parts`
     leaves out is measured all the same. `curve` is that of a limiter, which multiplies the stems of the song's own mix; `power`
-    is that of this mix before the limiter, K-weighted, of every hop, where it was measured already.
+    is that of this mix before the limiter, K-weighted, of every hop, where it was measured already. `copy` is a file that takes
+    the samples of the mix as float32, for who looks at them next.
     Dither is drawn for each stem from `key` (seed, song) and its name, and is the same in all mixes.
     """
     of_stems = [paths.stem_audio(stem.name, output.format) for stem in stems] if output.has_stems else []
@@ -110,7 +113,13 @@ def write_files(
             for stem, gain, path in zip(stems, gains, of_stems or [""] * len(stems), strict=True)
         ]
         hearing = hearing_of(output.rate_hz, output.channels, curve, power)
-        mix = _MixLane(by_path[of_mix[0]] if of_mix else None, output, true_peak_floor=true_peak_floor, hearing=hearing)
+        mix = _MixLane(
+            by_path[of_mix[0]] if of_mix else None,
+            output,
+            true_peak_floor=true_peak_floor,
+            hearing=hearing,
+            copy=None if copy is None else stack.enter_context(FloatFile(copy, output.channels)),
+        )
         sums = [_MixLane(by_path[group.path], output, true_peak_floor=None) for group in groups]
         opened = partial(_opened, stack, folder, output, frames)
         beside = [_OtherMix(stems, other, output, opened, lane) for other in others]
@@ -256,8 +265,10 @@ class _MixLane:
         *,
         true_peak_floor: float | None,
         hearing: Hearing | None = None,
+        copy: FloatFile | None = None,
     ) -> None:
         self._writer = writer
+        self._copy = copy
         self._bits = output.bits
         self._scale = np.float32(1.0 if output.bits == 32 else 2.0 ** (1 - output.bits))
         shape = (SLAB_FRAMES, output.channels)
@@ -288,6 +299,8 @@ class _MixLane:
         if frames:
             if self._writer is not None:
                 self._writer.silence(frames)
+            if self._copy is not None:
+                self._copy.silence(frames)
             self._loudness.silence(frames)
             if self._true_peak is not None:
                 self._true_peak.silence()
@@ -310,6 +323,8 @@ class _MixLane:
         if self._bits < 32:
             np.multiply(level, self._scale, out=level)
         self._peak = max(self._peak, float(level.max()), -float(level.min()))
+        if self._copy is not None:
+            self._copy.write(level)
         self._loudness.write(level)
         if self._true_peak is not None:
             self._true_peak.push(level)

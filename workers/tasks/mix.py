@@ -9,6 +9,7 @@ from schemas.errors import StoreError
 from schemas.machine import usable_cores
 from schemas.states import FailureReason
 from schemas.submix import SubmixRecipe
+from workers.annotating.scored import FLOAT_MIX
 from workers.annotating.song import kind_of, mixing_values_of
 from workers.config import WorkerSettings
 from workers.effects.stems import through_effects
@@ -57,6 +58,7 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
             submixes=[_partition(recipe, work) for recipe in work.plan.output.submixes],
             stands=stands_of(work.plan.mix.roles, kinds, seed=work.plan.seed, song_hash=work.song.song_hash),
             others=orders_of(work.plan, kinds, work.song.song_hash),
+            copy=folder / FLOAT_MIX if work.plan.is_scored else None,
             key=(work.plan.seed, work.song.song_hash),
         )
     ledger.complete_mix(task, result)

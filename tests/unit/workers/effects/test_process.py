@@ -158,7 +158,9 @@ def test_a_chain_at_rest_sounds_as_one_that_is_computed_throughout(
 
 
 def test_a_room_at_rest_is_silent_to_the_last_bit(host: EffectsProcess, tmp_path: Path) -> None:
-    room = 'import("stdfaust.lib"); process = _, _ <: (_, _, re.zita_rev1_stereo(10, 200, 6000, 0.4, 0.4, 48000)) :> _, _;'
+    room = (
+        'import("stdfaust.lib"); process = _, _ <: (_, _, re.zita_rev1_stereo(10, 200, 6000, 0.4, 0.4, 48000)) :> _, _;'
+    )
     stem = two_sounds(tmp_path)
     zeros = []
     for number, source in enumerate((room, f'declare longest_pause "0.5";\n{room}')):
