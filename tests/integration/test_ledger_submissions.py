@@ -282,7 +282,7 @@ def test_a_file_that_ends_its_scanner_is_found_and_rejected_and_no_other(ledger:
 
 def test_songs_that_are_composed_first_are_scanned_in_small_batches(ledger: Ledger) -> None:
     asked = ComposePlan(genres=["jazz"], count=2 * SCAN_COMPOSED + 1)
-    number = submit(ledger, [f"{index:04d}" for index in range(asked.count)], compose=asked)
+    number = submit(ledger, [f"{index:04d}" for index in range(asked.count)], source="", compose=asked)
     worker = Worker(ledger)
     sizes: list[int] = []
     held: list[int] = []
