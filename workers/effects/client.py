@@ -132,20 +132,24 @@ class EffectsProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
-#: The warm process of this slot, if it has one.
+#: The warm processes of this slot.
 _warm: Final[list[EffectsProcess]] = []
 
 
-def warm_effects() -> EffectsProcess:
-    """Return this slot's own effects process, in which sources that were compiled stay so; a new one where it has ended."""
-    if _warm and not _warm[0].is_alive:
-        close_effects()
-    if not _warm:
+def warm_effects(count: int = 1) -> list[EffectsProcess]:
+    """Return so many of this slot's own effects processes, in which sources that were compiled stay so.
+
+    Those that have ended are replaced.
+    """
+    for ended in [process for process in _warm if not process.is_alive]:
+        _warm.remove(ended)
+        ended.close()
+    while len(_warm) < count:
         _warm.append(EffectsProcess())
-    return _warm[0]
+    return _warm[:count]
 
 
 def close_effects() -> None:
-    """End this slot's effects process."""
+    """End this slot's effects processes."""
     while _warm:
         _warm.pop().close()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from queue import Queue
 from tempfile import TemporaryDirectory
 
 from schemas.effects import ChosenEffect
 from schemas.plan import DatasetPlan
 from schemas.roles import StemKind, effects_of
 from workers.audio.stemfile import StemReader
-from workers.effects.client import EffectsProcess, warm_effects
+from workers.effects.client import EffectsProcess, Processed, warm_effects
 from workers.mixing.stems import StemInput
 
 
@@ -24,6 +26,7 @@ def through_effects(
     *,
     near: Path,
     genre: str = "",
+    threads: int = 1,
 ) -> list[StemInput]:
     """Return the stems as they come out of the effects of their roles and of the room; others as they are.
 
@@ -35,6 +38,7 @@ def through_effects(
         stack: closes and removes what is opened here.
         near: a folder; what is written goes beside it.
         genre: of a composed song.
+        threads: as many stems go through effects at a time, each in a process of its own.
 
     Raises:
         EngineError: an effect cannot be loaded, crashed or hung.
@@ -51,17 +55,33 @@ def through_effects(
     if not any(chains.values()):
         return list(stems)
     folder = Path(stack.enter_context(TemporaryDirectory(prefix=".effects-", dir=near.parent)))
-    found = []
-    for stem in stems:
+    sent = [stem for stem in stems if chains[stem.name] and stem.measured.loudness_lufs is not None]
+    hosts: Queue[EffectsProcess] = Queue()
+    for host in warm_effects(min(threads, len(sent))):
+        hosts.put(host)
+
+    def through(stem: StemInput) -> Processed:
         chain = chains[stem.name]
-        if not chain or stem.measured.loudness_lufs is None:
-            found.append(stem)  # silence stays silence
-        elif any(chosen.effect.plugin for chosen in chain):
+        if any(chosen.effect.plugin for chosen in chain):
             with EffectsProcess() as own:  # nothing was ever loaded in it
-                found.append(_through(own, stem, chain, folder, plan, stack))
-        else:
-            found.append(_through(warm_effects(), stem, chain, folder, plan, stack))
-    return found
+                return _through(own, stem, chain, folder, plan)
+        host = hosts.get()
+        try:
+            return _through(host, stem, chain, folder, plan)
+        finally:
+            hosts.put(host)
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        made = dict(zip((stem.name for stem in sent), pool.map(through, sent), strict=True))
+    return [  # silence stays silence
+        stem if stem.name not in made else _after(stem, made[stem.name], chains[stem.name], stack) for stem in stems
+    ]
+
+
+def _after(stem: StemInput, made: Processed, chain: Sequence[ChosenEffect], stack: ExitStack) -> StemInput:
+    reader = stack.enter_context(StemReader(made.path))
+    applied = tuple(chosen.applied for chosen in chain)
+    return stem._replace(reader=reader, measured=made.measured, effects=applied)
 
 
 def _through(
@@ -70,12 +90,8 @@ def _through(
     chain: Sequence[ChosenEffect],
     folder: Path,
     plan: DatasetPlan,
-    stack: ExitStack,
-) -> StemInput:
-    made = host.process(
+) -> Processed:
+    return host.process(
         stem.reader.path, folder / f"{stem.name}.stem", chain,
         duration_s=stem.reader.frames / stem.reader.rate_hz, tail_max_s=plan.tail_max_s,
     )  # fmt: skip
-    reader = stack.enter_context(StemReader(made.path))
-    applied = tuple(chosen.applied for chosen in chain)
-    return stem._replace(reader=reader, measured=made.measured, effects=applied)

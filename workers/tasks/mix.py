@@ -46,7 +46,10 @@ def run(ledger: Ledger, task: TaskRef, settings: WorkerSettings) -> None:
     with staged(work, task) as folder, ExitStack() as stack:
         inputs = [_input(store, stem, stack) for stem in work.stems]
         if work.plan.mix.every_effect:
-            inputs = through_effects(inputs, work.plan, kinds, work.song.song_hash, stack, near=folder, genre=genre)
+            inputs = through_effects(
+                inputs, work.plan, kinds, work.song.song_hash, stack,
+                near=folder, genre=genre, threads=_threads(ledger),
+            )  # fmt: skip
         result = mix_song(
             inputs,
             work.plan.mix,
