@@ -212,7 +212,7 @@ def test_the_dataset_verifies(track: Path) -> None:
 @pytest.mark.parametrize(
     ("stem", "change", "found"),
     [
-        ("synth", {"plugin_sha256": "0" * 64}, {Code.PATCH_DIFFERS}),
+        ("synth", {"plugin_sha256": "0" * 64}, {Code.PATCH_DIFFERS, Code.ANNOTATION_DIFFERS}),
         ("synth", {"patch": "another"}, {Code.PATCH_DIFFERS, Code.METADATA_DIFFERS}),
         ("synth", {"octave_offset": 0}, {Code.PATCH_DIFFERS, Code.NOTES_DIFFER}),
         ("drums", {"choice": "Other", "group": "Flutes"}, {Code.PATCH_DIFFERS, Code.NOTES_DIFFER}),
