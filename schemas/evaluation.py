@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -15,8 +16,15 @@ LEAST_AUROC: Final = 0.97
 MOST_VOID: Final = 0.1
 MOST_DEVIATION: Final = 1e-6
 MOST_RENDER_DEVIATION: Final = 0.05
+#: Songs of which that is asked, at least; see `most_render_deviation`.
+_FULL_TRIAL: Final = 18
 #: A song below is said to be rejected.
 THRESHOLD: Final = 0.5
+
+
+def most_render_deviation(songs: int) -> float:
+    """Return what the mean deviation of so many songs must stay below: the mean of few is spread as their root is small."""
+    return MOST_RENDER_DEVIATION * max(1.0, math.sqrt(_FULL_TRIAL / songs))
 
 
 class EvalOrder(FarmModel):

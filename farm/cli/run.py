@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from farm.cli.prepare import Asked, Request, enter, prepare, supersede
+from farm.cli.room import Room, published_bytes
 from farm.cli.screens import Progress, summary
 from farm.dataset.finish import write_dataset
 from farm.dataset.folder import farm_folder, is_finished, locked, sweep, translated_os_errors
@@ -79,12 +81,18 @@ def _make(request: Request, host: SlotHost, slots: int, progress: Progress, bega
     host.begin(_ledger_url(request.out), slots=slots, logs=farm_folder(request.out) / "logs")
     submission_id = enter(ledger, request)
     (request.out / DATASET).unlink(missing_ok=True)
+    room = Room(request.out, request.plan.output, progress.say)
+
+    def report(status: SubmissionStatus) -> None:
+        room.look(status)
+        progress.show(status)
+
     status = run_local(
         ledger,
         submission_id,
         host,
         finish=lambda number: write_dataset(ledger, number),
-        report=None if progress.quiet else progress.show,
+        report=None if progress.quiet else report,
     )
     return _report(ledger, status, wall_s=time.monotonic() - began, fresh=True, out=request.out)
 
@@ -92,10 +100,11 @@ def _make(request: Request, host: SlotHost, slots: int, progress: Progress, bega
 def _report(ledger: Ledger, status: SubmissionStatus, *, wall_s: float, fresh: bool, out: Path) -> dict[str, Any]:
     failures = ledger.failures(status.submission_id)
     failed = status.songs_failed > 0 or (status.songs_total == 0 and status.error != "")
+    output = ledger.submission(status.submission_id).plan.output
     return {
         "submission": status.submission_id,
         "out": str(out),
-        "parts": ledger.submission(status.submission_id).plan.output.parts,
+        "parts": output.parts,
         "state": status.state.value,
         "error": status.error,
         "did_anything": fresh,
@@ -105,6 +114,10 @@ def _report(ledger: Ledger, status: SubmissionStatus, *, wall_s: float, fresh: b
         "wall_s": round(wall_s, 3),
         "times_real_time": round(status.stem_audio_s / wall_s, 1) if fresh else None,
         "stages": [dataclasses.asdict(cost) for cost in status.stages],
+        "disk": {
+            "estimated_bytes": published_bytes(status.work_total, output),
+            "free_bytes": shutil.disk_usage(out).free,
+        },
         "rejected": dict(sorted(status.rejected.items())),
         "rejected_tries": dict(sorted(status.rejected_tries.items())),
         "warnings": dict(sorted(status.warnings.items())),

@@ -58,6 +58,11 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
+    def say(self, line: str) -> None:
+        """Print a line above the live one, on standard error too where that is not shown."""
+        console = Console(stderr=True) if self.quiet else self._bar.console
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def show(self, status: SubmissionStatus) -> None:
         """Bring the line up to date."""
         scanning = status.state in (SubmissionState.SUBMITTING, SubmissionState.SCANNING)

@@ -18,12 +18,12 @@ from schemas.errors import PlanError
 from schemas.evaluation import (
     LEAST_AUROC,
     MOST_DEVIATION,
-    MOST_RENDER_DEVIATION,
     MOST_VOID,
     EvalOrder,
     Interval,
     ReliabilityReport,
     ValidityReport,
+    most_render_deviation,
 )
 
 _INTERRUPTED: Final = 130
@@ -111,10 +111,11 @@ def _show_reliability(report: ReliabilityReport) -> None:
         for item in report.genres
     ]
     show(table("scores by genre", ["genre", "songs", "mean", "between songs", "between ways to play"], rows))
+    most = most_render_deviation(report.songs)
     ways = ", ".join(f"{way} {moved:.3f}" for way, moved in report.by_way.items())
     _say(
         f"the same audio: deviation {report.deviation:.1e}, less than {MOST_DEVIATION:g} is asked",
-        f"the same song, played otherwise: {report.render_deviation:.3f}, less than {MOST_RENDER_DEVIATION:g} is asked",
+        f"the same song, played otherwise: {report.render_deviation:.3f}, less than {most:.2g} is asked of {report.songs} songs",
         f"by way: {ways}",
         "the score is reliable" if report.passed else "the score is NOT reliable",
     )

@@ -13,7 +13,6 @@ from schemas.errors import PlanError
 from schemas.evaluation import (
     LEAST_AUROC,
     MOST_DEVIATION,
-    MOST_RENDER_DEVIATION,
     MOST_VOID,
     THRESHOLD,
     EvalOrder,
@@ -21,6 +20,7 @@ from schemas.evaluation import (
     GenreSpread,
     ReliabilityReport,
     ValidityReport,
+    most_render_deviation,
 )
 from workers.evaluating.faults import EIGHT, FAULTS, TEN, VOID, Audio, spoil
 from workers.evaluating.figures import Scores, auroc_interval, effect
@@ -117,7 +117,7 @@ def reliability(order: EvalOrder, player: Player | None, progress: Progress) -> 
     return ReliabilityReport(
         songs=len(same), repeats=order.repeats, deviation=max(same), render_deviation=_round(played),
         by_way={way: _round(np.mean(values)) for way, values in sorted(moved.items())}, genres=genres,
-        passed=max(same) < MOST_DEVIATION and played < MOST_RENDER_DEVIATION,
+        passed=max(same) < MOST_DEVIATION and played < most_render_deviation(len(same)),
     )  # fmt: skip
 
 
