@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 
 # A worker for each processor, and never more than eight; PYTEST_ARGS="-n 0" runs one test after another in one process.
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(PY) -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(PYTEST_ARGS)
 
 # mypy reads the tests too, and so needs what they import.
 lint: $(VENV)/.installed-test $(VENV)/.installed-lint

@@ -63,6 +63,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Forget which tests failed where others never ran, so that `--last-failed` does not take those for passed.
+
+    That is so where the process of a parallel worker died: the run ends there, since pytest-xdist cannot be relied on to
+    finish it with another worker (3.8.0 waits for ever in one of two such runs).
+    """
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if hasattr(session.config, "workerinput") or reporter is None:
+        return
+    ended = {report.nodeid for kind in ("passed", "failed", "skipped", "error") for report in reporter.getreports(kind)}
+    if len(ended) < session.testscollected:
+        session.config.pluginmanager.getplugin("lfplugin").lastfailed.clear()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test that skips in CI because something that belongs there is missing."""

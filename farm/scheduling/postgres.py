@@ -19,7 +19,7 @@ import psycopg
 
 from schemas.errors import MissingDependencyError, ServiceError
 
-_START_S: Final = 30.0
+_START_S: Final = 60.0
 #: There is no TCP port to be taken by anybody else.
 _SETTINGS: Final = {"listen_addresses": "", "max_connections": "100", "logging_collector": "off"}
 #: Runs a server until this process's end of its standard input closes: also when this process is killed.

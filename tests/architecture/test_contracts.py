@@ -20,7 +20,7 @@ def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     command = [sys.executable, "-P", "-c", LINT]
     return subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=folder, env=environment, timeout=100
+        command, check=False, capture_output=True, text=True, cwd=folder, env=environment, timeout=240
     )
 
 

@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built with what is installed: nothing is fetched."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, check=True, cwd=ROOT, capture_output=True, timeout=100)
+    subprocess.run(build, check=True, cwd=ROOT, capture_output=True, timeout=240)
     return next(folder.glob("*.whl"))
 
 
@@ -49,7 +49,7 @@ def test_nothing_that_tools_leave_behind_is_in_it(wheel: Path) -> None:
 def test_installed_it_owns_its_names_and_finds_its_data(wheel: Path, tmp_path: Path) -> None:
     site = str(tmp_path / "site")
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", site, str(wheel)]
-    subprocess.run(install, check=True, capture_output=True, timeout=100)
+    subprocess.run(install, check=True, capture_output=True, timeout=240)
     look = [sys.executable, "-P", "-c", INSIDE]
     environment = {**os.environ, "PYTHONPATH": site}
     found = subprocess.run(look, check=True, capture_output=True, text=True, cwd=tmp_path, env=environment)

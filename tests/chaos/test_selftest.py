@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from farm.selftest.schedule import FaultKind, faults
-from tests.support.farms import farm, start, wait_until
+from tests.support.farms import PATIENCE_S, farm, start, wait_until
 
 
 @pytest.mark.services
@@ -25,9 +25,8 @@ def test_an_installation_that_works_says_so() -> None:
 
 @pytest.mark.services
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 def test_nothing_is_lost_and_nothing_done_twice_whatever_dies() -> None:
-    done = farm("selftest", "--chaos", "--stems", 96, "--seed", 4, "--minutes", 3, "--json", timeout_s=190)
+    done = farm("selftest", "--chaos", "--stems", 96, "--seed", 4, "--minutes", 3, "--json")
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
     assert [check for check in report["checks"] if not check["ok"]] == []
@@ -43,8 +42,8 @@ def test_a_trial_that_is_ended_takes_everything_with_it(tmp_path: Path) -> None:
     process = start("selftest", "--keep", trial, "--stems", 400, log=tmp_path / "log")
     wait_until((trial / "logs" / "render-1.log").exists, what="the worker to start")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(40) == 128 + signal.SIGTERM
-    wait_until(lambda: not mentions(str(trial)), timeout_s=20, what="every process of the trial to end")
+    assert process.wait(PATIENCE_S) == 128 + signal.SIGTERM
+    wait_until(lambda: not mentions(str(trial)), what="every process of the trial to end")
 
 
 def mentions(text: str) -> list[int]:

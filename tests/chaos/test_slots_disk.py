@@ -139,7 +139,7 @@ def test_a_disk_that_fills_up_in_mid_batch_costs_no_stem_a_try(tmp_path: Path) -
     inside = 'mount -t tmpfs -o size=4m tmpfs "$1/store" && exec "$0" -c "$2" "$1"'
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", inside, sys.executable, str(tmp_path), SCRIPT],
-        capture_output=True, text=True, timeout=110, check=False, cwd=ROOT,
+        capture_output=True, text=True, timeout=240, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)

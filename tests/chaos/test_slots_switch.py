@@ -129,9 +129,9 @@ def test_a_limited_patch_is_never_loaded_by_more_slots_than_its_licence_allows(s
     for thread in (watcher, *threads):
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     watching.set()
-    watcher.join(5)
+    watcher.join(240)
     assert stage.states(number) == {"done": 12}
     assert max(loaded) == 1
 

@@ -180,7 +180,7 @@ def test_the_service_makes_the_same_songs(material: Material, made: Path, tmp_pa
     with service(tmp_path, url, workers=1) as running:
         number = farm_json("submit", material.plan(tmp_path / "plan.yaml"), "--out", out, env=running.env)["submission"]
         ends = ("done", "failed")
-        wait_until(lambda: farm_json("status", number, env=running.env)["state"] in ends, timeout_s=100, what="the end")
+        wait_until(lambda: farm_json("status", number, env=running.env)["state"] in ends, what="the end")
     with closing(open_ledger(url)) as ledger:
         assert ledger.audit() == []
     assert published(out) == published(made)

@@ -96,7 +96,7 @@ def _flower(port: int, path: str, user: str | None, data: bytes | None = None) -
     if user is not None:
         request.add_header("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.status, reply.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -111,7 +111,7 @@ def _workers_seen(port: int) -> int:
 
 
 def _series(deployed: Deployed) -> dict[str, list[tuple[dict[str, str], float]]]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{deployed.metrics_port}/metrics", timeout=10) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{deployed.metrics_port}/metrics", timeout=60) as reply:
         text = reply.read().decode()
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in text_string_to_metric_families(text):

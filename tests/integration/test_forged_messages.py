@@ -51,7 +51,7 @@ class Target(NamedTuple):
             client.lpush(queue, json.dumps(message))
 
     def await_log(self, words: str, count: int = 1) -> None:
-        wait_until(lambda: self.log.read_text().count(words) >= count, timeout_s=60, what=f"{words!r} in the log")
+        wait_until(lambda: self.log.read_text().count(words) >= count, what=f"{words!r} in the log")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         env = {"FARM_LEDGER_URL": url, "FARM_BROKER_URL": broker.url, "FARM_HOME": str(folder / "home")}
         log = folder / "worker.log"
         worker = start("worker", "--slots", 1, log=log, env=env)
-        wait_until(lambda: log.exists() and " ready." in log.read_text(), timeout_s=60, what="the worker")
+        wait_until(lambda: log.exists() and " ready." in log.read_text(), what="the worker")
         yield Target(broker, log, url, folder, worker.pid)
         assert worker.poll() is None, "the worker has died of a message"
         kill_tree(worker, signal.SIGKILL)

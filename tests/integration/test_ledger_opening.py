@@ -92,7 +92,7 @@ def test_processes_that_open_a_new_ledger_at_once_make_it_once(empty_url: str) -
         subprocess.Popen([sys.executable, "-W", "error", "-c", OPEN, empty_url], stderr=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    ends = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+    ends = [(process.communicate(timeout=240)[1], process.returncode) for process in processes]
     assert ends == [("", 0)] * 4
     ledger = open_ledger(empty_url)
     assert ledger.live_slots() == 4
@@ -148,7 +148,7 @@ def test_alembics_own_command_line_works_on_a_url(empty_url: str, tmp_path: Path
     lines = ["[alembic]", f"script_location = {MIGRATIONS}", f"sqlalchemy.url = {empty_url}"]
     settings.write_text("\n".join(lines), encoding="utf-8")
     run = [sys.executable, "-c", "from alembic.config import main; main()", "-c", str(settings), "upgrade", "head"]
-    subprocess.run(run, check=True, capture_output=True, timeout=60)
+    subprocess.run(run, check=True, capture_output=True, timeout=240)
     open_ledger(empty_url).close()
 
 

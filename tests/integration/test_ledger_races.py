@@ -52,7 +52,7 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
     barrier = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
-        barrier.wait(30)
+        barrier.wait(240)
         return call()
 
     with ThreadPoolExecutor(len(calls)) as pool:
@@ -97,7 +97,7 @@ def test_processes_that_lease_at_once_get_disjoint_stems(ledger: Ledger, ledger_
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    taken = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+    taken = [json.loads(process.communicate(timeout=240)[0]) for process in processes]
     assert sorted(taken[0] + taken[1]) == [row.id for row in rows(ledger, StemRow.id)]
     assert_counters_are_true(ledger)
 
@@ -217,7 +217,7 @@ with open_ledger(sys.argv[1]).leading() as held:
     with ledger.leading() as held:
         assert not held
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=240)
     for _ in range(200):
         with ledger.leading() as held:
             if held:

@@ -78,7 +78,7 @@ def test_killed_at_random_moments_the_same_command_gives_the_same_bytes(
         process = start(*wanted, log=tmp_path / "log")
         time.sleep(chance.uniform(0.3, 1.8))
         process.kill()
-        process.wait(10)
+        process.wait(240)
     report = farm_json(*wanted)
     assert report["failed"] == []
     assert published(dataset) == published(converted)
@@ -91,8 +91,8 @@ def test_a_killed_command_leaves_no_process_behind(made: Path, tmp_path: Path) -
     names = processes_below(process.pid)
     assert len(names) > 1
     process.kill()
-    process.wait(10)
-    wait_until(lambda: not names & alive(), timeout_s=15, what="all that it started to end")
+    process.wait(240)
+    wait_until(lambda: not names & alive(), what="all that it started to end")
 
 
 def test_control_c_says_that_the_same_command_goes_on(made: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class Service:
 
     def make(self, source: Path) -> None:
         number = farm_json("submit", source, "--out", self.folder / "out", env=self.env)["submission"]
-        wait_until_done(self.env["FARM_LEDGER_URL"], number, timeout_s=90)
+        wait_until_done(self.env["FARM_LEDGER_URL"], number)
 
     def logs(self) -> str:
         places = [*self.folder.glob("*.log"), *(self.folder / "home").rglob("*"), self.folder / "broker" / "log"]
@@ -216,7 +216,7 @@ def test_celerys_own_flower_does_not_start_without_a_hidden_password(options: li
     ]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("FARM_", "FLOWER_"))}
     done = subprocess.run(
-        command, env={**env, "FARM_BROKER_URL": plain.url("flower")}, capture_output=True, text=True, timeout=60, check=False
+        command, env={**env, "FARM_BROKER_URL": plain.url("flower")}, capture_output=True, text=True, timeout=240, check=False
     )  # fmt: skip
     assert done.returncode != 0
     assert "FLOWER_BASIC_AUTH" in done.stderr
@@ -257,4 +257,4 @@ def _open(port: int, user: str, path: str) -> Any:
     if user:
         manager.add_password(None, address, name, password, is_authenticated=True)
         handlers = [urllib.request.HTTPBasicAuthHandler(manager)]
-    return urllib.request.build_opener(*handlers).open(address, timeout=10)
+    return urllib.request.build_opener(*handlers).open(address, timeout=60)

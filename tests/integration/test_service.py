@@ -91,7 +91,7 @@ def test_a_broker_that_forgets_everything_is_refilled(source: Path, local: Path,
         wait_for_ledger(url, lambda ledger: ledger.status(number).stems_done >= 1, what="the first stem")
         with running.broker.client() as client:
             client.flushall()
-        wait_until_done(url, number, timeout_s=90)
+        wait_until_done(url, number)
     assert published(out) == published(local)
 
 

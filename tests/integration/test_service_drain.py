@@ -70,7 +70,7 @@ def test_a_drained_host_holds_up_neither_stems_nor_songs(tmp_path: Path) -> None
             ledger.drain(other, on=False)
             number = farm_json("submit", source, "--out", tmp_path / name, "--seed", 7, env=env)["submission"]
             # Messages are announced again after a minute only: whatever the drained host took, it has passed on.
-            wait_until(lambda number=number: done(ledger, number), timeout_s=50, what=f"{other} to do it alone")  # type: ignore[misc]
+            wait_until(lambda number=number: done(ledger, number), what=f"{other} to do it alone")  # type: ignore[misc]
             assert workers_of(ledger, number) == {other}
     texts = [path.read_text(encoding="utf-8") for path in log_files(tmp_path / "home" / "logs")]
     lines = [parse_line(line) for text in texts for line in text.splitlines()]

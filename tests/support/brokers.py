@@ -24,7 +24,7 @@ from farm.scheduling.broker import find_server
 
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy" / "redis"
 ROLES: Final = ("scheduler", "worker", "flower")
-_START_S: Final = 15.0
+_START_S: Final = 60.0
 #: What servers without TLS say when they are asked for it (Redis 6; Redis 7 and Valkey).
 _NO_TLS: Final = ("Bad directive", "Missing implement of connection type tls", "Failed finding TLS")
 

@@ -75,7 +75,7 @@ def broker_with_password(folder: Path, password: str) -> Iterator[str]:
         yield f"redis://:{password}@127.0.0.1:{port}/0"
     finally:
         server.terminate()
-        server.wait(15)
+        server.wait(60)
 
 
 def _await(port: int, password: str) -> None:

@@ -65,7 +65,7 @@ class Far:
 
     def close(self) -> None:
         self._line.close()
-        self._process.wait(30)
+        self._process.wait(60)
 
 
 class Fars:

@@ -20,6 +20,8 @@ from schemas.states import SUBMISSION_ENDS, SubmissionState
 from tests.support.warm import warm
 
 FARM = (sys.executable, "-P", "-m", "farm")
+#: How long a test waits for what must come: much longer than it ever takes, also on a machine that is busy with others.
+PATIENCE_S = 240.0
 DEMO = Path(__file__).resolve().parents[2] / "presets" / "demo"
 
 
@@ -31,7 +33,7 @@ def copy_demo(folder: Path, count: int, *, seconds: float) -> None:
 
 
 def farm(
-    *arguments: object, env: Mapping[str, str] | None = None, timeout_s: float = 110
+    *arguments: object, env: Mapping[str, str] | None = None, timeout_s: float = PATIENCE_S
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return it with what it printed."""
     return subprocess.run(
@@ -46,7 +48,7 @@ def farm(
 
 def farm_json(*arguments: object, env: Mapping[str, str] | None = None, exit_code: int = 0) -> Any:
     """Run a command with `--json` in a process that starts at once, check its exit code and return what it printed."""
-    done = warm().run([*map(str, arguments), "--json"], _environment(env), 110)
+    done = warm().run([*map(str, arguments), "--json"], _environment(env), PATIENCE_S)
     assert done.returncode == exit_code, done.stderr[-3000:] + done.stdout[-3000:]
     return json.loads(done.stdout)
 
@@ -63,7 +65,7 @@ def start(*arguments: object, log: Path, env: Mapping[str, str] | None = None) -
 def kill_tree(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:
     """Send a signal to the whole process group and wait for its leader."""
     os.killpg(process.pid, number)
-    process.wait(30)
+    process.wait(PATIENCE_S)
 
 
 def published(out: Path) -> dict[str, str]:
@@ -72,7 +74,7 @@ def published(out: Path) -> dict[str, str]:
     return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = 60, what: str = "it") -> None:
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S, what: str = "it") -> None:
     """Wait for a condition; fail with `what` was waited for."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -80,7 +82,9 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float = 60, what: st
         time.sleep(0.05)
 
 
-def wait_for_ledger(url: str, condition: Callable[[Ledger], bool], *, timeout_s: float = 60, what: str = "it") -> None:
+def wait_for_ledger(
+    url: str, condition: Callable[[Ledger], bool], *, timeout_s: float = PATIENCE_S, what: str = "it"
+) -> None:
     """Wait until a ledger tells something, without a process for every look."""
     ledger = open_ledger(url)
     try:
@@ -89,7 +93,7 @@ def wait_for_ledger(url: str, condition: Callable[[Ledger], bool], *, timeout_s:
         ledger.close()
 
 
-def wait_until_done(url: str, number: int, *, timeout_s: float = 60) -> None:
+def wait_until_done(url: str, number: int, *, timeout_s: float = PATIENCE_S) -> None:
     """Wait for the end of a submission; fail where that is another than done."""
 
     def is_done(ledger: Ledger) -> bool:

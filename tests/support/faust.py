@@ -70,7 +70,7 @@ def perform_all(requests: Sequence[dict[str, Any]], folder: Path) -> list[list[T
     asked, answered = folder / "requests.json", folder / "answers.npz"
     asked.write_text(json.dumps(list(requests)))
     command = [sys.executable, "-m", "tests.support.faust", str(asked), str(answered)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     with np.load(answered) as answers:
         reports = json.loads(str(answers["reports"]))

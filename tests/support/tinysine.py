@@ -53,7 +53,7 @@ def build_tinysine(folder: Path) -> TinySine:
 def save_octave_up(plugin: Path, out: Path) -> Path:
     """Write the state of the plug-in with its parameter `Octave` at 1, as a preset that `out` ends in."""
     command = [sys.executable, "-m", "tests.support.tinysine", str(plugin), str(out)]
-    subprocess.run(command, check=True, capture_output=True, env=engine_environment(), timeout=120)
+    subprocess.run(command, check=True, capture_output=True, env=engine_environment(), timeout=240)
     if out.suffix == ".vstpreset":
         out.write_bytes(_vstpreset(out.read_bytes(), out.with_suffix(".class").read_bytes()))
     return out

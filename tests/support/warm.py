@@ -66,7 +66,7 @@ class Warm:
     def close(self) -> None:
         """End it."""
         self._link.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 @functools.cache

@@ -164,7 +164,7 @@ def _fake(folder: Path, name: str, body: str) -> None:
 
 def _install(path: Path, venv: Path) -> subprocess.CompletedProcess[str]:
     command = ["/bin/sh", str(DEPLOY / "install-peers"), str(venv)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": str(path)}, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": str(path)}, timeout=240)
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ os.kill(os.getpid(), 9)
 def test_a_process_is_timed_from_outside_and_its_figures_survive_a_fork_and_a_kill(tmp_path: Path) -> None:
     path = os.pathsep.join([str(ROOT / "benchmarks" / "hook"), str(ROOT)])
     env = {**os.environ, VARIABLE: str(tmp_path), "PYTHONPATH": path}
-    done = subprocess.run([sys.executable, "-P", "-c", _CHILD], check=False, env=env, capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-P", "-c", _CHILD], check=False, env=env, capture_output=True, timeout=240)
     assert done.returncode == -9, done.stderr
     figures = read(tmp_path)
     assert figures["levels"].calls == 2

@@ -26,7 +26,7 @@ def test_what_the_dockerfile_copies_builds_the_wheel(tmp_path: Path) -> None:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / name)
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "out")]
-    subprocess.run(build, check=True, cwd=tmp_path, capture_output=True, timeout=100)
+    subprocess.run(build, check=True, cwd=tmp_path, capture_output=True, timeout=240)
     names = zipfile.ZipFile(next((tmp_path / "out").glob("*.whl"))).namelist()
     assert "farm/_migrations/env.py" in names
     assert any(name.startswith("farm/_presets/") for name in names)

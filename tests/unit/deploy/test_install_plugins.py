@@ -17,7 +17,7 @@ def fake(tools: Path, name: str, body: str) -> None:
 
 def run(tools: Path) -> subprocess.CompletedProcess[str]:
     command = ["/bin/sh", str(SCRIPT)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": str(tools)}, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": str(tools)}, timeout=240)
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_slots_of_one_host_share_a_log_and_lose_no_line(tmp_path: Path) -> None:
     )
     path = log_file(tmp_path, "here")
     writers = [subprocess.Popen([sys.executable, "-c", code, str(path), name]) for name in "abc"]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(240) for writer in writers] == [0, 0, 0]
     seen = [line.message.split() for old in log_files(tmp_path) for line in lines(old)]
     for name in "abc":
         numbers = [int(words[1]) for words in seen if words[0] == name]

@@ -150,7 +150,7 @@ def test_two_commands_do_not_write_one_file(site: Site, tmp_path: Path) -> None:
     other = spawn.Process(target=_hold, args=(str(tmp_path / "a.bin.part"), ready, done))
     other.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(240)
         with pytest.raises(AssetError, match="another command is fetching"):
             order(site, tmp_path).fetch()
     finally:
@@ -164,4 +164,4 @@ def _hold(path: str, ready: object, done: object) -> None:
     with open(path, "a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         ready.set()  # type: ignore[attr-defined]
-        done.wait(30)  # type: ignore[attr-defined]
+        done.wait(240)  # type: ignore[attr-defined]

@@ -183,7 +183,7 @@ def test_they_are_served_as_text_that_prometheus_reads() -> None:
     watch, port = monitor(*[gauges()] * 100), free_port()
     watch.start("127.0.0.1", port, every_s=0.05)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
             names = {family.name for family in text_string_to_metric_families(reply.read().decode())}
     finally:
         watch.stop()

@@ -41,7 +41,7 @@ def _slot(tmp_path: Path, script: str) -> subprocess.Popen[str]:
 
 def _told(tmp_path: Path, script: str) -> dict[str, Any]:
     with _slot(tmp_path, script) as slot:
-        out, _ = slot.communicate(timeout=60)
+        out, _ = slot.communicate(timeout=240)
     assert slot.returncode == 0
     told: dict[str, Any] = json.loads(out)
     return told
