@@ -25,6 +25,9 @@ NEEDS_DAWDREAMER = ("dawdreamer", "faust", "Faust", "plugins", "compose", "compo
 #: Room that the tests need where temporary files go: with less, slots rest because their disk is full, as they should.
 ROOM_BYTES = 8e9
 
+#: How pytest calls the ends that a test may have.
+ENDS = ("passed", "failed", "skipped", "error", "xfailed", "xpassed")
+
 CALM = [HealthCheck.too_slow]
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, suppress_health_check=CALM)
 settings.register_profile("here", deadline=None, max_examples=50)
@@ -70,12 +73,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     That is so where the process of a parallel worker died: the run ends there, since pytest-xdist cannot be relied on to
     finish it with another worker (3.8.0 waits for ever in one of two such runs).
     """
-    reporter = session.config.pluginmanager.getplugin("terminalreporter")
-    if hasattr(session.config, "workerinput") or reporter is None:
+    reporter, last = (session.config.pluginmanager.getplugin(name) for name in ("terminalreporter", "lfplugin"))
+    if hasattr(session.config, "workerinput") or reporter is None or last is None:
         return
-    ended = {report.nodeid for kind in ("passed", "failed", "skipped", "error") for report in reporter.getreports(kind)}
+    ended = {report.nodeid for kind in ENDS for report in reporter.getreports(kind)}
     if len(ended) < session.testscollected:
-        session.config.pluginmanager.getplugin("lfplugin").lastfailed.clear()
+        last.lastfailed.clear()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -203,9 +203,8 @@ class Slot:
             return
         with self._disk_lock:
             was_full = self._disks.full
-            if filled is not None:
-                self._disks.fill()
-            elif self._disks.look(self._settings.batch) == was_full:
+            self._disks.look(self._settings.batch) if filled is None else self._disks.fill()
+            if self._disks.full == was_full:
                 return
             free = self._disks.free_bytes()
         said = "" if free is None else f"{free / 1e9:.2f} GB are free; "

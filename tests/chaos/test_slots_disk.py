@@ -95,6 +95,23 @@ def test_local_mode_asks_no_disk_and_gives_up_where_a_write_finds_no_room(
     assert stage.states(number) == {"ready": 1, "done": 1}
 
 
+def test_a_write_without_room_on_a_disk_that_is_known_to_be_full_is_not_told_again(
+    stage: Stage, gauge: Gauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = stage.submit(["none"] * 3)
+    slot = stage.slot()
+
+    def full(*_: Any) -> None:
+        gauge.free = 10**9
+        wait_until(lambda: slot.resting != "", what="the slot's heartbeat to see it")
+        raise DiskFullError("no room left")
+
+    monkeypatch.setattr("workers.slot.render_stem", full)
+    assert slot.render_batch() > 0
+    assert stage.states(number) == {"ready": 3}
+    assert len(stage.events(EventKind.DISK_FULL)) == 1
+
+
 SCRIPT = """
 import json, subprocess, sys
 from pathlib import Path

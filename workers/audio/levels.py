@@ -7,15 +7,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.audio.stemfile import CHUNK_FRAMES
+from workers.audio.stemfile import CHUNK_FRAMES, HOP_FRAMES
 
 Samples = NDArray[np.float32]
 
 #: Below this a sample counts as silence: -100 dB of full scale, under the last bit of 16-bit audio (-90 dB) and under
 #: what a MIDI volume of zero leaves of a note (-96 dB).
 SOUND_FLOOR: Final = 1e-5
-#: Frames of a hop: the resolution of active regions, 12 ms at 44.1 kHz.
-HOP_FRAMES: Final = 512
 #: An active region is where the hop's peak is within 60 dB of the stem's.
 _ACTIVE_RATIO: Final = 1e-3
 _TAIL_S: Final = 0.05
@@ -112,7 +110,7 @@ class LevelMeter:
 
     def result(self) -> Levels:
         """Return the levels of everything taken so far."""
-        peaks = self._all_peaks()
+        peaks = self.hop_peaks()
         peak = float(peaks.max(initial=0.0))
         samples = max(self._frames * self._channels, 1)
         sums = self._sums.reshape(-1, self._channels).sum(axis=0)
@@ -132,6 +130,11 @@ class LevelMeter:
             flatness=self._loud.flatness(self._rate_hz),
             active_regions=active_regions(peaks, frames=self._frames, rate_hz=self._rate_hz),
         )
+
+    def hop_peaks(self) -> NDArray[np.float32]:
+        """Return the peak of every `HOP_FRAMES` frames over all channels, float32 [hops]."""
+        parts = [np.zeros(part, np.float32) if isinstance(part, int) else part for part in self._hop_peaks]
+        return np.concatenate([np.zeros(0, np.float32), *parts])
 
     def _slab_of_numbers(self, samples: Samples) -> tuple[Samples, list[Run]]:
         """Count what is no number and take the rest."""
@@ -161,10 +164,6 @@ class LevelMeter:
         rows = len(flat) // _FOLD
         self._sums += flat[: rows * _FOLD].reshape(rows, _FOLD).sum(axis=0)
         self._sums[: len(flat) - rows * _FOLD] += flat[rows * _FOLD :]
-
-    def _all_peaks(self) -> NDArray[np.float32]:
-        parts = [np.zeros(part, np.float32) if isinstance(part, int) else part for part in self._hop_peaks]
-        return np.concatenate([np.zeros(0, np.float32), *parts])
 
     def _hop_time(self, hop: int) -> float:
         return _time_of(hop, self._frames, self._rate_hz)

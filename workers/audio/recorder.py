@@ -106,7 +106,7 @@ class Recorder:
         frames = self._writer.frames
         self._loudness.silence(int(_PADDING_S * self._rate_hz) + 1)
         power = self._loudness.side_power()
-        data_hash = self._writer.finish(power)
+        data_hash = self._writer.finish(power, self._levels.hop_peaks())
         loudness = integrated_loudness(power.sum(axis=0))
         levels = self._levels.result()
         measured = StemMeasurement(

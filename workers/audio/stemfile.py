@@ -4,7 +4,8 @@ A file holds, in this order:
     the stored chunks: float32, little-endian, interleaved, `CHUNK_FRAMES` frames each (the song's last one may be short)
     the K-weighted power of every hop of 100 ms, float32, all of the first channel before the second: from it the loudness
         follows in any song, at any gain and in any place
-    a JSON footer: frames, channels, rate_hz, chunk_frames, hops, and segments: [[first chunk, number of chunks], ...]
+    the peak of every `HOP_FRAMES` frames, float32, over all channels: it bounds what a sum of stems can reach
+    a JSON footer: frames, channels, rate_hz, chunk_frames, hops, peaks, and segments: [[first chunk, number of chunks], ...]
     the footer's length in 8 bytes, little-endian, and the magic number `MAGIC`
 Chunks are counted from the first frame of the stem; one that no segment has is all zero. About half of the audio of
 real stems is, so that the file has half the size and every later pass half the work. The BLAKE3 hash of the whole file
@@ -32,11 +33,13 @@ Samples = NDArray[np.float32]
 
 #: Frames of a chunk: stereo of 32 KB, which stays in the first-level cache while it is measured, hashed and written.
 CHUNK_FRAMES: Final = 4096
-MAGIC: Final = b"STEMF34\n"
+#: Frames of a hop of peaks: the resolution of active regions, 12 ms at 44.1 kHz.
+HOP_FRAMES: Final = 512
+MAGIC: Final = b"STEMF35\n"
 _TRAILER_BYTES: Final = 8 + len(MAGIC)
 _SAMPLE_BYTES: Final = 4
 _HASH_BYTES: Final = 1 << 20
-_KEYS: Final = frozenset({"frames", "channels", "rate_hz", "chunk_frames", "hops", "segments"})
+_KEYS: Final = frozenset({"frames", "channels", "rate_hz", "chunk_frames", "hops", "peaks", "segments"})
 
 
 class StemWriter:
@@ -85,11 +88,20 @@ class StemWriter:
         self._next_chunk()
         self._frames += frames
 
-    def finish(self, side_power: NDArray[np.floating] | None = None) -> str:
-        """Write what was measured, [channels, hops], and the footer; return the BLAKE3 hash of the file (64 hex digits)."""
+    def finish(
+        self, side_power: NDArray[np.floating] | None = None, hop_peaks: NDArray[np.floating] | None = None
+    ) -> str:
+        """Write what was measured and the footer; return the BLAKE3 hash of the file (64 hex digits).
+
+        Args:
+            side_power: [channels, hops of 100 ms]; None where it is not known.
+            hop_peaks: [hops of `HOP_FRAMES`]; None where they are not known.
+        """
         power = np.zeros((self._channels, 0)) if side_power is None else side_power
-        if power.size:
-            self._put(np.ascontiguousarray(power, "<f4").data.cast("B"))
+        peaks = np.zeros(0) if hop_peaks is None else hop_peaks
+        for measure in (power, peaks):
+            if measure.size:
+                self._put(np.ascontiguousarray(measure, "<f4").data.cast("B"))
         footer = json.dumps(
             {
                 "frames": self._frames,
@@ -97,6 +109,7 @@ class StemWriter:
                 "rate_hz": self._rate_hz,
                 "chunk_frames": CHUNK_FRAMES,
                 "hops": power.shape[1],
+                "peaks": len(peaks),
                 "segments": self._segments,
             },
             separators=(",", ":"),
@@ -140,15 +153,17 @@ class StemReader:
         #: First frame and number of frames of each stretch that is not all zero, in order; the rest is silence.
         self.spans: list[tuple[int, int]] = self._spans(footer["segments"])
         count = sum(frames for _, frames in self.spans) * self.channels
-        measures = footer["hops"] * self.channels
-        if (count + measures) * _SAMPLE_BYTES != body_bytes:
+        powers, peaks = footer["hops"] * self.channels, footer["peaks"]
+        if (count + powers + peaks) * _SAMPLE_BYTES != body_bytes:
             raise self._damaged("its samples do not fill what its footer says")
         samples = np.frombuffer(data, "<f4", count).reshape(-1, self.channels)
-        power = np.frombuffer(data, "<f4", measures, count * _SAMPLE_BYTES).reshape(self.channels, -1)
+        power = np.frombuffer(data, "<f4", powers, count * _SAMPLE_BYTES).reshape(self.channels, -1)
         #: K-weighted mean square of each hop of 100 ms, float64 [channels, hops].
         self.side_power = power.astype(np.float64)
         #: The same, summed over channels, float64 [hops].
         self.hop_power = self.side_power.sum(axis=0)
+        #: Peak of each `HOP_FRAMES` frames over all channels, linear, float32 [hops].
+        self.hop_peaks = np.frombuffer(data, "<f4", peaks, (count + powers) * _SAMPLE_BYTES)
         self._parts = np.split(samples, np.cumsum([frames for _, frames in self.spans])[:-1]) if self.spans else []
 
     def __enter__(self) -> Self:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.audio.files import AudioWriter
-from workers.audio.levels import HOP_FRAMES
 from workers.audio.meter import hop_frames, integrated_loudness
-from workers.audio.stemfile import StemReader
+from workers.audio.stemfile import HOP_FRAMES, StemReader
 from workers.mixing.limited import LimitedPower
 from workers.mixing.limiter import Curve, GainCurve
 from workers.mixing.pan import Factor, multiply_sides

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.limiter import LimitedStretch, Limiter
-from workers.audio.levels import HOP_FRAMES
+from workers.audio.stemfile import HOP_FRAMES
 from workers.mixing.gains import GAIN_STEP_DB
 
 #: Frames of a block, which are the hops that peaks are measured in: 12 ms at 44.1 kHz, which is how far ahead the limiter looks

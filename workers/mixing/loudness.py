@@ -22,7 +22,7 @@ from workers.mixing.deciding import Gains, matched_db
 from workers.mixing.gains import Ceiling, ceiling_for, linear
 from workers.mixing.limited import LimitedPower
 from workers.mixing.limiter import STEP_FRAMES, GainCurve, limiting_curve
-from workers.mixing.pan import multiplier
+from workers.mixing.pan import Factor, multiplier
 from workers.mixing.stems import SLAB_FRAMES, StemInput, StretchCursor
 from workers.mixing.write import Group
 
@@ -198,20 +198,18 @@ def _surveyed(
     lanes, meter = _lanes(stems, match_db), LoudnessMeter(rate_hz, channels)
     total = np.empty((SLAB_FRAMES, channels), dtype=np.float32)
     peaks = np.zeros(-(-frames // STEP_FRAMES))
-    unknown = [lane for lane, stem in zip(lanes, stems, strict=True) if stem.place.sides is None]
     for stem, gain_db in zip(stems, match_db, strict=True):
-        if stem.place.sides is not None:
-            _note_known(peaks, stem.place.sides.hop_peaks, stem.place.factors(gain_db), ceiling.stem)
+        sides = stem.place.sides
+        known = stem.reader.hop_peaks[None] if sides is None else sides.hop_peaks
+        _note_known(peaks, known, stem.factor(gain_db), ceiling.stem)
     for start in range(0, frames, SLAB_FRAMES):
         length = min(SLAB_FRAMES, frames - start)
         blocks = peaks[start // STEP_FRAMES : -(-(start + length) // STEP_FRAMES)]
         runs = [lane.take(start) for lane in lanes]
-        for first, samples in (run for lane, own in zip(lanes, runs, strict=True) if lane in unknown for run in own):
-            _note(blocks, first, samples, ceiling.stem)
         for group in groups:
-            _note(blocks, 0, _sum(total, [run for index in group.members for run in runs[index]])[:length], full)
+            _note(blocks, _sum(total, [run for index in group.members for run in runs[index]])[:length], full)
         mix = _sum(total, [run for own in runs for run in own])[:length]
-        _note(blocks, 0, mix, ceiling.mix)
+        _note(blocks, mix, ceiling.mix)
         meter.write(mix) if any(runs) else meter.silence(length)
     return _Survey(peaks, meter.hop_power(), hop_frames(rate_hz))
 
@@ -225,20 +223,19 @@ def _sum(total: NDArray[np.float32], runs: Iterable[tuple[int, NDArray[np.float3
     return total
 
 
-def _note_known(peaks: Peaks, hop_peaks: NDArray[np.float32], factors: NDArray[np.float32], limit: float) -> None:
-    """Enter the peaks of a stem whose sides were measured: a hop of theirs is a block, and products keep the order."""
-    found = np.max(hop_peaks * factors[:, None], axis=0) / limit
+def _note_known(peaks: Peaks, side_peaks: NDArray[np.float32], factor: Factor, limit: float) -> None:
+    """Enter the peaks of a stem after its gain: a hop of the raw one's is a block, and products keep the order."""
+    found = np.max(side_peaks * np.reshape(factor, (-1, 1)), axis=0) / limit
     np.maximum(peaks[: len(found)], found, out=peaks[: len(found)])
 
 
-def _note(blocks: Peaks, first: int, samples: NDArray[np.float32], limit: float) -> None:
-    """Enter the peaks of samples, relative to a limit, into those of the slab's blocks; `first` begins a block."""
+def _note(blocks: Peaks, samples: NDArray[np.float32], limit: float) -> None:
+    """Enter the peaks of a slab, relative to a limit, into those of its blocks."""
     count = -(-len(samples) // STEP_FRAMES)
     magnitude = np.zeros((count * STEP_FRAMES, samples.shape[1]), dtype=np.float32)
     np.abs(samples, out=magnitude[: len(samples)])
     found = magnitude.reshape(count, -1).max(axis=1) / limit
-    place = blocks[first // STEP_FRAMES : first // STEP_FRAMES + count]
-    np.maximum(place, found, out=place)
+    np.maximum(blocks, found, out=blocks)
 
 
 def _loudness_left(

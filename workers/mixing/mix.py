@@ -30,6 +30,7 @@ from schemas.plan import OutputPlan
 from schemas.roles import Stand
 from schemas.whole import WholeMix
 from workers.audio.levels import SOUND_FLOOR, active_regions
+from workers.audio.stemfile import HOP_FRAMES
 from workers.mixing.deciding import Gains, certain_peak, decide_gains, with_room_for
 from workers.mixing.gains import decibels, linear
 from workers.mixing.lanes import Heard
@@ -178,6 +179,8 @@ def _check(stems: Sequence[StemInput], output: OutputPlan) -> None:
             )
         if reader.frames != stem.measured.frames:
             raise StoreError(f"stem {stem.name} has {reader.frames} frames, and {stem.measured.frames} were measured")
+        if len(reader.hop_peaks) != -(-reader.frames // HOP_FRAMES):
+            raise StoreError(f"stem {stem.name} has no peaks with it", hint="Remove it; it is rendered again")
         if stem.measured.nonfinite:
             raise StoreError(f"stem {stem.name} holds {stem.measured.nonfinite} samples that are NaN or infinite")
 

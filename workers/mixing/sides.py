@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.audio.levels import HOP_FRAMES
-from workers.audio.stemfile import StemReader
+from workers.audio.stemfile import HOP_FRAMES, StemReader
 from workers.mixing.pan import Sides
 from workers.mixing.stems import SLAB_FRAMES, StretchCursor
 

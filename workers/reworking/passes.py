@@ -20,8 +20,8 @@ from schemas.dataset import FileRecord
 from schemas.errors import DatasetError
 from workers.audio.dither import Dither
 from workers.audio.files import AudioWriter, Block, disk_errors, open_writer
-from workers.audio.levels import HOP_FRAMES
 from workers.audio.meter import LoudnessMeter
+from workers.audio.stemfile import HOP_FRAMES
 from workers.audio.truepeak import TruePeakMeter
 from workers.reworking.blocks import blocks_in, clipped, form_of, level_of
 

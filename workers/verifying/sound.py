@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from schemas.annotation import SongAnnotation, StemAnnotation
 from schemas.errors import DatasetError
 from workers.audio.files import Block, read_blocks, read_info
-from workers.audio.levels import HOP_FRAMES, SOUND_FLOOR
+from workers.audio.levels import SOUND_FLOOR
 from workers.audio.meter import LoudnessMeter
+from workers.audio.stemfile import HOP_FRAMES
 from workers.audio.truepeak import TruePeakMeter
 from workers.verifying.mixes import MixSums, Promised, promised_files
 from workers.verifying.report import Code

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from workers.audio.levels import HOP_FRAMES, SLAB_FRAMES, LevelMeter, Levels
-from workers.audio.stemfile import CHUNK_FRAMES
+from workers.audio.levels import SLAB_FRAMES, LevelMeter, Levels
+from workers.audio.stemfile import CHUNK_FRAMES, HOP_FRAMES
 
 Audio = NDArray[np.float32]
 RATE_HZ = 44100

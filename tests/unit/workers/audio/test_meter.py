@@ -156,3 +156,18 @@ def test_a_constant_offset_has_no_loudness_once_it_stands() -> None:
     onset_only = meter.integrated()
     meter.write(np.full((48000 * 60, 2), 0.5, np.float32))
     assert meter.integrated() == pytest.approx(onset_only, abs=1e-6)
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 44100])
+def test_sides_that_are_alike_for_a_while_are_measured_as_two(rate_hz: int) -> None:
+    rng = np.random.default_rng(5)
+    alike = np.repeat(rng.normal(0, 0.1, (5 * rate_hz, 1)), 2, axis=1)
+    unlike = rng.normal(0, 0.1, (3 * rate_hz, 2))
+    once_more = np.repeat(rng.normal(0, 0.1, (5 * rate_hz, 1)), 2, axis=1)
+    audio = np.concatenate([alike, unlike, once_more]).astype(np.float32)
+    both = LoudnessMeter(rate_hz, 2)
+    both.write(audio)
+    for side, power in enumerate(both.side_power()):
+        one = LoudnessMeter(rate_hz, 1)
+        one.write(np.ascontiguousarray(audio[:, side : side + 1]))
+        np.testing.assert_allclose(power, one.hop_power(), rtol=1e-9)

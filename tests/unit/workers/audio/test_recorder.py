@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from workers.audio.meter import LoudnessMeter
 from workers.audio.recorder import Recorder, Recording
-from workers.audio.stemfile import CHUNK_FRAMES, StemReader
+from workers.audio.stemfile import CHUNK_FRAMES, HOP_FRAMES, StemReader
 
 Audio = NDArray[np.float32]
 RATE_HZ = 16000
@@ -67,6 +67,18 @@ def test_everything_is_stored_and_hashed(tmp_path: Path) -> None:
     assert recording.measured.peak == np.abs(audio).max()
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_peak_of_every_hop_goes_with_it(tmp_path: Path, channels: int) -> None:
+    audio = song(channels)
+    audio[:, 0] *= 0.5
+    record(tmp_path / "a", audio, [1000])
+    hops = -(-len(audio) // HOP_FRAMES)
+    padded = np.zeros((hops * HOP_FRAMES, channels), np.float32)
+    padded[: len(audio)] = np.abs(audio)
+    expected = padded.reshape(hops, -1).max(axis=1)
+    assert np.array_equal(StemReader(tmp_path / "a").hop_peaks, expected)
+
+
 def test_loudness_is_that_of_the_stem_followed_by_silence(tmp_path: Path) -> None:
     audio = song()
     meter = LoudnessMeter(RATE_HZ, 2)
@@ -92,7 +104,7 @@ def test_silence_alone_is_a_stem(tmp_path: Path) -> None:
         measured = recorder.finish().measured
     assert (measured.frames, measured.peak, measured.loudness_lufs) == (100_000, 0.0, None)
     assert not read(tmp_path / "a").any()
-    assert (tmp_path / "a").stat().st_size < 800
+    assert (tmp_path / "a").stat().st_size < 3000  # the peaks of its hops
 
 
 def test_samples_that_are_no_numbers_are_stored_and_counted(tmp_path: Path) -> None:
