@@ -121,7 +121,7 @@ class LeaseBook:
             1, 0
         )
         group = [self._planned.popleft() for _ in range(granted)]
-        self._opened = order_of_admission(WaitingSong(song, self._work_s(song), f"{song:06d}") for song in group)
+        self._opened = order_of_admission(WaitingSong(song, self._work_s(song), 0, f"{song:06d}") for song in group)
         self._open += granted
 
     def _work_s(self, song: int) -> float:

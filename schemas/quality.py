@@ -46,7 +46,7 @@ class SongQuality(FarmModel):
 
 
 #: Of the formula of `AudioScore`; raised when audio would get other scores.
-SCORE_VERSION: Final = 1
+SCORE_VERSION: Final = 2
 
 
 class AudioScore(FarmModel):

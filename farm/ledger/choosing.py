@@ -22,6 +22,10 @@ LOAD_WEIGHT: Final = 4.0
 NOTICEABLE_LOAD_S: Final = 2.0
 #: What it takes on top of a load, seconds, to end one engine's process and start another's.
 SWITCH_S: Final = 0.5
+#: Seconds of one core that a note takes FluidSynth, and that a second of stem takes beside its notes (gains, encoding, loudness,
+#: files): rough means over real songs with the small soundfont. Only their proportion matters.
+NOTE_S: Final = 1e-3
+SONG_SECOND_S: Final = 1e-3
 #: Weight of a new measurement in the smoothed load time and pace of a load key.
 SMOOTHING: Final = 0.2
 
@@ -153,7 +157,13 @@ class WaitingSong:
 
     song_id: int
     work_s: float  #: seconds of stem audio expected
+    notes: int
     name: str
+
+    @property
+    def cost_s(self) -> float:
+        """Seconds that it is expected to take on one core."""
+        return self.work_s * SONG_SECOND_S + self.notes * NOTE_S
 
 
 def order_of_admission(songs: Iterable[WaitingSong]) -> list[int]:
@@ -162,7 +172,7 @@ def order_of_admission(songs: Iterable[WaitingSong]) -> list[int]:
     No long song is left for the end (Graham's longest processing time rule, 1969). It holds within a group: which songs
     come into the group is the order of the tracks, so that songs of every length are finished from the start.
     """
-    return [song.song_id for song in sorted(songs, key=lambda song: (-song.work_s, song.name))]
+    return [song.song_id for song in sorted(songs, key=lambda song: (-song.cost_s, song.name))]
 
 
 def smoothed(old: float, measured: float) -> float:

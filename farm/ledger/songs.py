@@ -139,6 +139,13 @@ def move_alike(tx: Tx, songs: Sequence[SongHead], old: SongState, new: SongState
             put_tasks(tx, submission_id, [NewTask(TASK_OF[new], song_id) for song_id in mine])
 
 
+def _notes_of(tx: Tx, ids: Iterable[int]) -> dict[int, int]:
+    """Return how many notes each song has."""
+    query = select(SongRow.id, FileRow.facts).join(FileRow, FileRow.id == SongRow.file_id)
+    rows = tx.conn.execute(query.where(SongRow.id.in_(list(ids))))
+    return {row.id: SongFacts.model_validate_json(row.facts).notes if row.facts else 0 for row in rows}
+
+
 def admit(tx: Tx, submission_id: int, limit: int) -> int:
     """Open the next `limit` planned songs by track, those with the most work first; returns how many were opened."""
     query = select(SubmissionRow.admitted).where(SubmissionRow.id == submission_id).with_for_update(key_share=True)
@@ -150,7 +157,8 @@ def admit(tx: Tx, submission_id: int, limit: int) -> int:
         .limit(limit)
     ).scalars()
     songs = lock_songs(tx, ids)
-    order = order_of_admission(WaitingSong(song.id, song.work_s, song.name) for song in songs.values())
+    notes = _notes_of(tx, songs)
+    order = order_of_admission(WaitingSong(song.id, song.work_s, notes[song.id], song.name) for song in songs.values())
     if songs:
         _open(tx, submission_id, order, admitted)
     total = admitted + len(songs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from farm.ledger.choosing import NOTE_S
 from farm.ledger.drawn import DrawnStem, PlayedStem
 from farm.planning.balance import patch_in_turn
 from farm.planning.pools import drawn_from
@@ -23,11 +24,10 @@ from schemas.states import FailureReason
 
 #: Rate for which the expected times below hold.
 _REFERENCE_RATE_HZ: Final = 44100
-#: Seconds that FluidSynth takes for a second of audio without a sounding voice, and for a note: rough means over real
-#: songs on one core (a stem of 240 s with 400 notes takes about half a second). Only their proportion matters: the
-#: ledger corrects them by what it measures.
+#: Seconds that FluidSynth takes for a second of audio without a sounding voice: a rough mean over real songs on one core (a
+#: stem of 240 s with 400 notes takes about half a second). Only its proportion to `NOTE_S` matters: the ledger corrects
+#: them by what it measures.
 _SECOND_S: Final = 1 / 4000
-_NOTE_S: Final = 1e-3
 #: The same of engines whose instruments compute their sound sample by sample, by engine class: seconds for a second of audio,
 #: rough means over the demo songs on the farm's own patches (0.002 to 0.05 s in Faust, 0.01 to 0.02 s for MDA's plug-ins).
 #: Recordings are stretched once and then copied.
@@ -316,5 +316,5 @@ def _job(plan: DatasetPlan, patch: Patch, part: Part) -> RenderJob:
 def expected_s(part: Part, rate_hz: int, engine: str = "fluidsynth") -> float:
     """Return the seconds that a part's render is expected to take on one core of an engine class."""
     steady_s = _STEADY_S.get(engine)
-    base_s = part.end_s * _SECOND_S + part.notes * _NOTE_S if steady_s is None else part.end_s * steady_s
+    base_s = part.end_s * _SECOND_S + part.notes * NOTE_S if steady_s is None else part.end_s * steady_s
     return base_s * rate_hz / _REFERENCE_RATE_HZ

@@ -64,7 +64,7 @@ class Material(NamedTuple):
 
 def written(path: Path, min_score: float) -> Path:
     plan = {
-        "seed": 3, "output": {"rate_hz": 16000}, "mix": {"preset": "composed-dry"}, "quality": {"min_score": min_score},
+        "seed": 4, "output": {"rate_hz": 16000}, "mix": {"preset": "composed-dry"}, "quality": {"min_score": min_score},
         "compose": {"genres": ["pop"], "count": SONGS, "length_s": 6, "tries": TRIES},
     }  # fmt: skip
     path.write_text(yaml.safe_dump(plan))

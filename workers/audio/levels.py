@@ -233,7 +233,7 @@ class _LoudChunks:
     """Keeps the loudest whole chunks of a stem for a look at their spectrum."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[float, Samples]] = []
+        self._kept: list[tuple[float, Samples]] = []  # energy, and [frames, channels]
         self._least = 0.0
 
     def offer(self, samples: Samples) -> list[float]:
@@ -251,7 +251,7 @@ class _LoudChunks:
     def _keep(self, chunk: Samples, energy: float) -> None:
         if len(self._kept) == _LOUD_CHUNKS:
             self._kept.remove(min(self._kept, key=lambda item: item[0]))
-        self._kept.append((energy, chunk.mean(axis=1)))
+        self._kept.append((energy, chunk.copy()))
         if len(self._kept) == _LOUD_CHUNKS:
             self._least = min(item[0] for item in self._kept)
 
@@ -260,7 +260,7 @@ class _LoudChunks:
         if not self._kept:
             return None
         window = np.hanning(_WINDOW + 1)[:-1]
-        chunks = np.stack([samples for _, samples in self._kept])
+        chunks = np.stack([chunk.mean(axis=1) for _, chunk in self._kept])
         frames = np.lib.stride_tricks.sliding_window_view(chunks, _WINDOW, axis=1)[:, :: _WINDOW // 2]
         low, high = (round(hertz / rate_hz * _WINDOW) for hertz in _FLATNESS_HZ)
         power = np.square(np.abs(np.fft.rfft(frames * window, axis=2))).mean(axis=1)[:, max(low, 2) : high]

@@ -44,6 +44,7 @@ class GainCurve:
         self.gains_db = gains_db
         self._factors = np.where(gains_db == 0.0, 1.0, 10.0 ** (gains_db / 20.0))
         self._ramp = (np.arange(STEP_FRAMES) / STEP_FRAMES)[None, :]
+        self._last: tuple[tuple[int, int], Curve | None] = ((0, 0), None)
 
     @property
     def is_active(self) -> bool:
@@ -51,12 +52,23 @@ class GainCurve:
         return bool(self.gains_db.min(initial=0.0) < 0.0)
 
     def of(self, start: int, length: int) -> Curve | None:
-        """Return the factors of frames [start, start + length), float64 [length, 1]; None where all are 1."""
+        """Return the factors of frames [start, start + length), float64 [length, 1]; None where all are 1.
+
+        The stems of a song ask for the same frames one after another: the last answer is kept, and read-only.
+        """
+        place, factors = self._last
+        if place != (start, length):
+            factors = self._factors_of(start, length)
+            self._last = (start, length), factors
+        return factors
+
+    def _factors_of(self, start: int, length: int) -> Curve | None:
         first, last = start // STEP_FRAMES, -(-(start + length) // STEP_FRAMES)
         edges = self._factors[first : last + 1]
         if edges.min() == 1.0:
             return None
         factors = (edges[:-1, None] + np.diff(edges)[:, None] * self._ramp).reshape(-1)
+        factors.flags.writeable = False
         return factors[start - first * STEP_FRAMES :][:length, None]
 
     def at_work(self, hop: int) -> NDArray[np.bool_]:

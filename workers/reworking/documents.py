@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from schemas.annotation import Notes, SongAnnotation, StemAnnotation
 from schemas.base import canonical_json
@@ -27,7 +26,7 @@ from workers.audio.levels import SOUND_FLOOR, active_regions
 from workers.midi.notes import read_notes
 from workers.midi.smf import read_midi
 from workers.mixing.gains import decibels
-from workers.publishing.layouts.slakh import submix_block
+from workers.publishing.layouts.slakh import metadata_text, submix_block
 from workers.reworking.mixes import converted_mix
 from workers.reworking.passes import Sound, difference_db
 from workers.reworking.track import Track
@@ -139,9 +138,7 @@ def documents(track: Track, song: SongAnnotation | None, conversion: Conversion 
         elif conversion is not None:
             _note(metadata, conversion)
         if metadata != track.metadata:
-            texts[SLAKH_PATHS.sign] = yaml.safe_dump(
-                metadata, sort_keys=True, default_flow_style=False, allow_unicode=True, width=10_000
-            )
+            texts[SLAKH_PATHS.sign] = metadata_text(metadata)
     return {path: text.encode() for path, text in texts.items()}
 
 

@@ -19,7 +19,7 @@ from workers.scoring.spectra import Spectra, spectra
 #: How much each part counts: the score is the product of the parts, each to this power.
 _WEIGHTS: Final = {"tempo": 0.15, "harmony": 0.5, "rhythm": 0.5, "noise": 0.5, "spectrum": 0.25, "labels": 0.5}
 #: Where each measure begins to count and where it is full; found with composed and hand-made songs, and their faults.
-_RISE: Final = (0.0, 0.3)  #: log10 of what grows over what dies away
+_RISE: Final = (-0.05, 0.2)  #: log10 of what grows over what dies away
 _KEY: Final = (0.2, 0.6)  #: correlation of two seconds with the profile of the song's key
 _SHARED: Final = (0.35, 0.7)  #: and with the tones of the whole song
 _SCALE: Final = (0.62, 0.77)  #: share of the tones in one scale of seven
@@ -31,9 +31,9 @@ _BASS_DB: Final = (-24.0, -8.0)  #: power below 200 Hz
 _LABELS: Final = (0.5, 0.75)  #: how often an onset is stronger than another moment
 #: Faults of the samples: from where they cost something, and from where they cost all.
 _CLIPPING: Final = (0.0, 0.01)
-_OFFSET: Final = (0.3, 0.7)
+_OFFSET: Final = (0.5, 0.9)
 _SILENCE: Final = (0.5, 1.0)
-_GAPS_PER_S: Final = (0.02, 0.4)
+_GAPS_PER_S: Final = (0.02, 0.3)
 _CREST_DB: Final = (3.5, 3.02)
 
 #: Hyperbolic tangent of this is 0.9.

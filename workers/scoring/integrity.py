@@ -14,7 +14,8 @@ Samples = NDArray[np.float32]
 _NEAR: Final = 1.0 - 1e-4
 _FLAT: Final = 4e-6
 _RUN: Final = 4
-_FRAME_S: Final = 0.01
+#: Short enough that a cut is told from a dry note that is let go: that takes 10 ms at least.
+_FRAME_S: Final = 0.005
 #: Levels relative to the song's RMS, dB: silence; sound; and what a stop dead falls to.
 _SILENCE_DB: Final = -60.0
 _SOUND_DB: Final = -25.0

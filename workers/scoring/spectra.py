@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-#: Window and step of the bands, seconds; the window of the pitches, which must tell semitones from 110 Hz on.
-_BAND_WINDOW_S: Final = 0.0232
-_BAND_HOP_S: Final = 0.0116
-_PITCH_WINDOW_S: Final = 0.186
+#: Window and step of the bands, seconds; the window of the pitches, which must tell semitones from 110 Hz on. Powers of two
+#: at 44.1 kHz, and as long at any other rate.
+_BAND_WINDOW_S: Final = 1024 / 44100
+_BAND_HOP_S: Final = 512 / 44100
+_PITCH_WINDOW_S: Final = 8192 / 44100
+#: Windows are multiples of this: even, and quick to transform.
+_GRAIN: Final = 2
 #: Bands for noise, equally wide; and for onsets, four to the octave.
 _LINEAR: Final = 32
 _LOWEST_HZ: Final = 60.0
-_HIGHEST_HZ: Final = 16_000.0
+_HIGHEST_HZ: Final = 9_900.0  #: at 22.05 kHz there is no more
 _PER_OCTAVE: Final = 4
 _PITCHED_HZ: Final = (110.0, 2200.0)
 #: Spectral peaks below this power, relative to the highest of their moment, are no tones.
@@ -45,12 +48,11 @@ class Spectra(NamedTuple):
 
 def spectra(mono: Floats, rate_hz: int) -> Spectra:
     """Analyse one channel."""
-    window = _power_of_two(_BAND_WINDOW_S * rate_hz)
-    hop = max(1, round(_BAND_HOP_S * rate_hz))
+    window = _window(_BAND_WINDOW_S * rate_hz)
     edges = np.linspace(1, window // 2, _LINEAR + 1).astype(int)
     octaves = _octave_edges(rate_hz, window)
     power, density, bands, mean = [], [], [], np.zeros(window // 2 + 1)
-    for chunk in _spectra(mono, window, hop):
+    for chunk in _spectra(mono, window, _BAND_HOP_S * rate_hz):
         power.append(chunk.mean(axis=1))
         density.append(np.add.reduceat(chunk, edges[:-1], axis=1) / np.diff(edges))
         bands.append(np.add.reduceat(chunk, octaves, axis=1)[:, :-1])
@@ -59,14 +61,15 @@ def spectra(mono: Floats, rate_hz: int) -> Spectra:
     chroma, moments_per_s = _chroma(mono, rate_hz)
     hops = sum(len(part) for part in power)
     return Spectra(
-        hops_per_s=rate_hz / hop, power=np.concatenate(power), density=np.concatenate(density),
+        hops_per_s=1 / _BAND_HOP_S, power=np.concatenate(power), density=np.concatenate(density),
         mean=(mean / hops).astype(np.float32), bin_hz=rate_hz / window, rise=rise, fall=fall, onset=onset,
         chroma=chroma, moments_per_s=moments_per_s,
     )  # fmt: skip
 
 
-def _power_of_two(length: float) -> int:
-    return int(2 ** max(6, round(float(np.log2(length)))))
+def _window(length: float) -> int:
+    """Return an even number of samples near a length; scipy transforms any."""
+    return max(64, _GRAIN * round(length / _GRAIN))
 
 
 def _octave_edges(rate_hz: int, window: int) -> NDArray[np.int64]:
@@ -76,17 +79,21 @@ def _octave_edges(rate_hz: int, window: int) -> NDArray[np.int64]:
     return edges
 
 
-def _spectra(mono: Floats, window: int, hop: int) -> Iterator[Floats]:
-    """Yield the power of every bin, in chunks of moments."""
+def _spectra(mono: Floats, window: int, hop: float) -> Iterator[Floats]:
+    """Yield the power of every bin, in chunks of moments.
+
+    A hop need not be a whole number of samples: at every rate the windows lie at the same moments.
+    """
     from scipy import fft  # not before a song is scored: to import it takes a third of a second
 
     if len(mono) < window:
         mono = np.pad(mono, (0, window - len(mono)))
     shape = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
     shape /= np.float32(np.sqrt(float(shape @ shape)))
-    views = np.lib.stride_tricks.sliding_window_view(mono, window)[::hop]
-    for start in range(0, len(views), _CHUNK):
-        bins = fft.rfft(views[start : start + _CHUNK] * shape)  # in 32 bits, which numpy's is not
+    views = np.lib.stride_tricks.sliding_window_view(mono, window)
+    places = np.round(np.arange(1 + int((len(views) - 1) / hop)) * hop).astype(np.int64)
+    for start in range(0, len(places), _CHUNK):
+        bins = fft.rfft(views[places[start : start + _CHUNK]] * shape)  # in 32 bits, which numpy's is not
         yield (bins.real**2 + bins.imag**2).astype(np.float32, copy=False)
 
 
@@ -99,11 +106,12 @@ def _changes(bands: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _chroma(mono: Floats, rate_hz: int) -> tuple[NDArray[np.float64], float]:
     """Return how strong each pitch class is at every moment: of the peaks of its spectrum, at their true frequency."""
-    window = _power_of_two(_PITCH_WINDOW_S * rate_hz)
+    window = _window(_PITCH_WINDOW_S * rate_hz)
     hertz = np.arange(window // 2 + 1) * rate_hz / window
     low, high = np.searchsorted(hertz, _PITCHED_HZ)
-    found = [_pitch_classes(chunk[:, low:high], hertz[low:high]) for chunk in _spectra(mono, window, window // 2)]
-    return np.concatenate(found), rate_hz / (window // 2)
+    hop_s = _PITCH_WINDOW_S / 2
+    found = [_pitch_classes(chunk[:, low:high], hertz[low:high]) for chunk in _spectra(mono, window, hop_s * rate_hz)]
+    return np.concatenate(found), 1 / hop_s
 
 
 def _pitch_classes(power: Floats, hertz: NDArray[np.float64]) -> NDArray[np.float64]:

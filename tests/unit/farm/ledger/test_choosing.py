@@ -232,11 +232,15 @@ def test_every_stem_comes_to_its_turn_whatever_the_suspects() -> None:
     ("songs", "order"),
     [
         ([], []),
-        ([(1, 5.0, "a"), (2, 9.0, "b"), (3, 1.0, "c")], [2, 1, 3]),
-        ([(1, 5.0, "b"), (2, 5.0, "a")], [2, 1]),  # equal work: by name
+        ([(1, 5.0, 9, "a"), (2, 9.0, 9, "b"), (3, 1.0, 9, "c")], [2, 1, 3]),
+        ([(1, 5.0, 9, "a"), (2, 5.0, 99, "b")], [2, 1]),  # equally long: the one with more notes
+        ([(1, 900.0, 100, "a"), (2, 500.0, 2000, "b")], [2, 1]),
+        ([(1, 5.0, 9, "b"), (2, 5.0, 9, "a")], [2, 1]),  # equal work: by name
     ],
 )
-def test_within_a_group_the_longest_songs_come_first(songs: list[tuple[int, float, str]], order: list[int]) -> None:
+def test_within_a_group_the_songs_with_most_work_come_first(
+    songs: list[tuple[int, float, int, str]], order: list[int]
+) -> None:
     assert order_of_admission(WaitingSong(*song) for song in songs) == order
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from schemas.evaluation import MOST_RENDER_DEVIATION, most_render_deviation
 from workers.evaluating.figures import auroc, auroc_interval, effect
 
 
@@ -42,3 +43,8 @@ def test_the_effect_is_in_deviations() -> None:
     rng = np.random.default_rng(3)
     assert effect(rng.normal(2, 1, 5000), rng.normal(0, 1, 5000)) == pytest.approx(2.0, abs=0.1)
     assert effect(np.ones(3), np.zeros(3)) is None
+
+
+@pytest.mark.parametrize(("songs", "times"), [(2, 3.0), (8, 1.5), (18, 1.0), (1000, 1.0)])
+def test_of_few_songs_a_wider_mean_is_allowed_as_it_varies_with_their_root(songs: int, times: float) -> None:
+    assert most_render_deviation(songs) == pytest.approx(times * MOST_RENDER_DEVIATION)

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.mixplan import MixPlan
 from schemas.plan import OutputPlan
 from tests.support.datasets import PLAN, make_dataset, reseal
 from workers.midi.join import join_stems, joined_notes
+from workers.publishing.layouts.slakh import metadata_text
 from workers.verifying import Code, verify_dataset
 
 TRACK = "Track00001"
@@ -95,3 +98,16 @@ def test_the_file_of_all_stems_holds_what_sounds_and_no_stem_that_was_given_up(g
     reseal(dataset)
     findings = verify_dataset(dataset, fast=True, processes=1).findings
     assert {(finding.file, finding.code) for finding in findings} == {("all_stems.mid", Code.NOTES_DIFFER)}
+
+
+@given(
+    st.text(st.characters(max_codepoint=127)),
+    st.floats(allow_nan=False),
+    st.one_of(st.none(), st.booleans(), st.integers()),
+)
+def test_metadata_is_the_text_that_pyyaml_itself_would_write(words: str, number: float, other: int | None) -> None:
+    metadata = {"stems": {"S00": {"name": words, "gain": number}}, "list": [other, words, {"inner": words}]}
+    expected = yaml.safe_dump(metadata, sort_keys=True, default_flow_style=False, allow_unicode=True, width=10_000)
+    assert metadata_text(metadata) == expected
+    emoji = {"name": f"{words} \N{GRINNING FACE} \N{LATIN SMALL LETTER E WITH ACUTE}"}
+    assert metadata_text(emoji) == yaml.safe_dump(emoji, allow_unicode=True, width=10_000)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soxr
 
 from tests.support.sounds import RATE_HZ, Audio, blocks, music, onsets_s
 from workers.evaluating.faults import FAULTS, VOID, spoil
@@ -31,6 +32,22 @@ def test_what_is_no_music_scores_next_to_nothing(fault: str, number: int) -> Non
 def test_the_blocks_in_which_audio_comes_change_nothing() -> None:
     song = music(bars=2)
     assert score_audio(blocks(song, 1000), RATE_HZ) == score_audio([song], RATE_HZ)
+
+
+@pytest.mark.parametrize("rate_hz", [32000, 44100, 48000])
+def test_the_sample_rate_changes_next_to_nothing(rate_hz: int) -> None:
+    song = music(bars=4)
+    first = score_audio([song], RATE_HZ)
+    again = score_audio([soxr.resample(song, RATE_HZ, rate_hz).astype(np.float32)], rate_hz)
+    for part in ("score", "tempo", "harmony", "rhythm", "noise", "spectrum"):
+        assert getattr(again, part) == pytest.approx(getattr(first, part), abs=0.01), part
+
+
+def test_a_small_offset_of_sound_costs_nothing_and_a_large_one_all() -> None:
+    song = music(bars=4)
+    rms = float(np.sqrt(np.mean(song**2)))
+    assert _score(song + np.float32(0.5 * rms)) > 0.95 * _score(song)
+    assert _score(song + np.float32(5 * rms)) < 0.1
 
 
 def test_how_loud_it_is_changes_nothing() -> None:

@@ -62,3 +62,13 @@ def test_only_sound_that_stops_dead_is_a_gap() -> None:
 def test_silence_has_no_figures() -> None:
     assert sums_of([np.zeros((100, 2), np.float32)], RATE_HZ).integrity() is None
     assert sums_of([], RATE_HZ).integrity() is None
+
+
+def test_a_dry_note_that_is_fades_within_twenty_milliseconds_is_no_gap() -> None:
+    song = music(bars=4)
+    fall = np.geomspace(1.0, 1e-4, 18 * RATE_HZ // 1000, dtype=np.float32)[:, None]
+    for at in range(RATE_HZ, 5 * RATE_HZ, RATE_HZ):
+        start = at + RATE_HZ // 10
+        song[start : start + len(fall)] *= fall
+        song[start + len(fall) : at + RATE_HZ // 3] = 0.0
+    assert _found(song).gaps_per_s == 0.0
