@@ -219,7 +219,7 @@ class Ledger(Operating, Working, Keeping):
         yield self._db.write(lambda tx: planned.activate(tx, submission_id))
 
     def admit_songs(self, submission_id: int, limit: int) -> int:
-        """Open the next `limit` planned songs by track, the longest of them first; returns how many were opened."""
+        """Open the next `limit` planned songs by track, those with the most work first; returns how many were opened."""
         return self._db.write(lambda tx: songs.admit(tx, submission_id, limit)) if limit > 0 else 0
 
     def undrawn_songs(self, submission_id: int, limit: int) -> list[UndrawnSong]:

@@ -109,6 +109,17 @@ def test_songs_are_opened_by_track_and_worked_on_by_length(ledger: Ledger) -> No
     assert ledger.status(number).songs == {"planned": 5, "splitting": 5}
 
 
+def test_of_songs_of_one_length_those_with_most_notes_are_worked_on_first(ledger: Ledger) -> None:
+    notes = {"0.mid": 50, "1.mid": 4000, "2.mid": 900, "3.mid": 2500}
+    submit(ledger, list(notes))
+    worker, chief = Worker(ledger, notes=notes), reconciler(ledger)
+    worker.work()
+    chief.tick()
+    chief.tick()
+    ranks = {row.track: row.rank for row in rows(ledger, SongRow.track, SongRow.rank)}
+    assert [ranks[track] for track in (1, 2, 3, 4)] == [4, 1, 3, 2]
+
+
 def test_an_urgent_submission_is_opened_though_others_fill_the_window(ledger: Ledger) -> None:
     first = submit(ledger, [f"{index}.mid" for index in range(10)], out_dir="first")
     second = submit(ledger, [f"{index}.mid" for index in range(10)], out_dir="second")

@@ -111,6 +111,7 @@ class Worker:
         parts: stems of every song.
         bad: paths that a scan rejects as unreadable.
         seconds: duration of songs by path, where it is not 60 s.
+        notes: of songs by path, where there are not 100.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Worker:
         parts: int = 5,
         bad: Sequence[str] = (),
         seconds: dict[str, float] | None = None,
+        notes: dict[str, int] | None = None,
     ) -> None:
         self.ledger = ledger
         self.pid = pid
@@ -128,6 +130,7 @@ class Worker:
         self.parts = parts
         self._bad = bad
         self._seconds = seconds or {}
+        self._notes = notes or {}
 
     def claim(self, kind: TaskKind | None = None) -> TaskRef | None:
         """Take a task."""
@@ -158,7 +161,12 @@ class Worker:
         """Return the fate of a file."""
         if path in self._bad:
             return ScanResult(file_id=file_id, reason=RejectReason.UNREADABLE, detail="no header")
-        facts = song_facts(path.removesuffix(".copy"), duration_s=self._seconds.get(path, 60.0), parts=self.parts)
+        facts = song_facts(
+            path.removesuffix(".copy"),
+            duration_s=self._seconds.get(path, 60.0),
+            parts=self.parts,
+            notes=self._notes.get(path, 100),
+        )
         return ScanResult(file_id=file_id, facts=facts)
 
     def step(self, kind: TaskKind | None = None) -> bool:
