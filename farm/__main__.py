@@ -19,6 +19,9 @@ def main() -> None:
     if getattr(schemas, "DISTRIBUTION", None) != "stemfarm":
         sys.exit(f"farm: another package has taken the name `schemas`: {schemas.__file__}. Install stemfarm by itself")
     gc.set_threshold(*_GC_THRESHOLDS)
+    from farm.scheduling.slothost import start_ahead
+
+    start_ahead(sys.argv[1:])
     from farm.cli.app import run_app
 
     code = run_app()

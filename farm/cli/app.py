@@ -124,7 +124,7 @@ def run(
     values = _overrides(
         soundfont, seed, layout, format_, bits, rate, channels, limit, jams, effects, store, keep_store, rerender
     )
-    with SlotHost() as host:  # gets ready while the rest is imported and the plan is read
+    with SlotHost.ready() as host:  # gets ready while the rest is imported and the plan is read
         from farm.cli.prepare import Asked
         from farm.cli.run import run_command
 

@@ -92,7 +92,7 @@ def compose(
         raise PlanError("where the dataset goes is not said", hint="Name a folder with --out, or a file with --plan")
     from farm.scheduling.slothost import SlotHost
 
-    with SlotHost() as host:  # gets ready while the rest is imported and the plan is read
+    with SlotHost.ready() as host:  # gets ready while the rest is imported and the plan is read
         from farm.cli.prepare import Asked
         from farm.cli.run import run_command
 

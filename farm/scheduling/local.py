@@ -15,8 +15,10 @@ from farm.scheduling.slothost import SlotHost
 from schemas.errors import FarmError, MissingDependencyError
 from schemas.states import SUBMISSION_ENDS, SongState, StemState
 
-#: Time between two looks whether anybody has written to the ledger; and between two looks at the whole where nobody has.
+#: Time between two looks whether anybody has written to the ledger: from the first, while somebody does, to the last, while
+#: nobody does; and between two looks at the whole where nobody has.
 LOOK_S = 0.01
+LONGEST_LOOK_S = 0.03
 LONGEST_TICK_S = 1.0
 #: Time between two pictures of the progress, and between two looks at the state where nobody sees it.
 REPORT_S = 0.5
@@ -58,12 +60,15 @@ def run_local(
     reconciler, guard = Reconciler(ledger, finish=finish), _Guard(ledger, submission_id)
     every_s = UNSEEN_S if report is None else REPORT_S
     ticked_s = shown_s = -math.inf
+    look_s = LOOK_S
     with _Interrupt() as interrupt, contextlib.closing(ledger.watch()) as watch:
         while True:
             if host.tend():  # also when the first slots have come: what an earlier run left behind is freed then
                 ledger.expire_host_slots(socket.gethostname(), live_pids=host.pids)
             now_s, finished = time.monotonic(), False
-            if watch.changed() or now_s - ticked_s >= LONGEST_TICK_S:
+            changed = watch.changed()
+            look_s = LOOK_S if changed else min(2 * look_s, LONGEST_LOOK_S)
+            if changed or now_s - ticked_s >= LONGEST_TICK_S:
                 ticked_s, finished = now_s, bool(reconciler.tick(submission_id).finished)
                 guard.look(now_s)
             if finished or now_s - shown_s >= every_s:
@@ -75,7 +80,7 @@ def run_local(
                     return status
             if interrupt.came:
                 raise Stopped("stopped", hint="What was finished is kept; run the same command to go on")
-            time.sleep(LOOK_S)
+            time.sleep(look_s)
 
 
 class _Guard:

@@ -8,8 +8,9 @@ A file holds, in this order:
     a JSON footer: frames, channels, rate_hz, chunk_frames, hops, peaks, and segments: [[first chunk, number of chunks], ...]
     the footer's length in 8 bytes, little-endian, and the magic number `MAGIC`
 Chunks are counted from the first frame of the stem; one that no segment has is all zero. About half of the audio of
-real stems is, so that the file has half the size and every later pass half the work. The BLAKE3 hash of the whole file
-is its name in the store.
+real stems is, so that the file has half the size and every later pass half the work. The hash of the whole file is its
+name in the store: XXH3 with 128 bits, which finds every damage and takes a quarter of the time of a cryptographic hash;
+nobody who wanted to forge a stem would be kept out by its name.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
-from blake3 import blake3
 from numpy.typing import NDArray
+from xxhash import xxh3_128
 
 from schemas.errors import DiskFullError, StoreError
 
@@ -38,7 +39,7 @@ HOP_FRAMES: Final = 512
 MAGIC: Final = b"STEMF35\n"
 _TRAILER_BYTES: Final = 8 + len(MAGIC)
 _SAMPLE_BYTES: Final = 4
-_HASH_BYTES: Final = 1 << 20
+_HASH_BYTES: Final = 1 << 18
 _KEYS: Final = frozenset({"frames", "channels", "rate_hz", "chunk_frames", "hops", "peaks", "segments"})
 
 
@@ -57,7 +58,7 @@ class StemWriter:
         self._rate_hz = rate_hz
         self._channels = channels
         self._frames = 0
-        self._hash = blake3()
+        self._hash = xxh3_128()
         self._segments: list[list[int]] = []
         with _disk_errors(path):
             self._file = path.open("wb", buffering=0)
@@ -91,7 +92,7 @@ class StemWriter:
     def finish(
         self, side_power: NDArray[np.floating] | None = None, hop_peaks: NDArray[np.floating] | None = None
     ) -> str:
-        """Write what was measured and the footer; return the BLAKE3 hash of the file (64 hex digits).
+        """Write what was measured and the footer; return the hash of the file (32 hex digits).
 
         Args:
             side_power: [channels, hops of 100 ms]; None where it is not known.
@@ -115,7 +116,7 @@ class StemWriter:
             separators=(",", ":"),
         ).encode("ascii")
         self._put(memoryview(footer + len(footer).to_bytes(8, "little") + MAGIC))
-        return str(self._hash.hexdigest())
+        return self._hash.hexdigest()
 
     def _next_chunk(self) -> int:
         number, rest = divmod(self._frames, CHUNK_FRAMES)
@@ -135,7 +136,7 @@ class StemReader:
 
     Args:
         path: the stem's file.
-        expected_hash: BLAKE3 hash that the file must have; None trusts it.
+        expected_hash: what the file must have; None trusts it.
 
     Raises:
         StoreError: the file is missing, cut off, damaged, or has another hash.
@@ -260,16 +261,16 @@ class StemReader:
 
 
 def verify_stem(path: Path, expected_hash: str) -> None:
-    """See to it that a stem's content is what its name says; reads the whole file, about 2 GB/s.
+    """See to it that a stem's content is what its name says; reads the whole file, about 20 GB/s from the page cache.
 
     Raises:
         StoreError: it is not, or cannot be read.
     """
-    digest = blake3()
+    digest, block = xxh3_128(), memoryview(bytearray(_HASH_BYTES))
     try:
-        with path.open("rb") as file:
-            while block := file.read(_HASH_BYTES):
-                digest.update(block)
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(block):
+                digest.update(block[:count])
     except OSError as error:
         raise StoreError(f"the stem {path.name} cannot be read: {error.strerror}") from error
     if digest.hexdigest() != expected_hash:

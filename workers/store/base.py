@@ -24,7 +24,8 @@ from schemas.errors import StoreError
 from schemas.result import StemResult
 from workers.audio.stemfile import StemReader
 
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
+#: SHA-256 of MIDI and of what was asked for, XXH3 of audio; audio of earlier versions has names of 64 digits, too.
+_HASH: Final = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
 
 
 class Kind(StrEnum):
@@ -58,13 +59,13 @@ def key_of(kind: Kind, name: str) -> str:
 
 
 def checked(name: str) -> str:
-    """Return `name` if it is a hash of 64 hex digits.
+    """Return `name` if it is a hash of 32 or 64 hex digits.
 
     Raises:
         StoreError: it is not.
     """
     if _HASH.fullmatch(name) is None:
-        raise StoreError(f"{name!r} is no hash of 64 hex digits", hint="Names in the store are hashes only")
+        raise StoreError(f"{name!r} is no hash of 32 or 64 hex digits", hint="Names in the store are hashes only")
     return name
 
 

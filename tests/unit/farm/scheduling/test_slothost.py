@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import psutil
 import pytest
 
 from farm.ledger import open_ledger
-from farm.scheduling.slothost import SlotHost
+from farm.scheduling.slothost import SlotHost, start_ahead
 from schemas.errors import DiskFullError, FarmError, ServiceError
 from tests.support.farms import wait_until
 
@@ -89,6 +91,35 @@ def test_a_host_that_was_never_told_to_begin_goes_at_once() -> None:
         [child] = [child for child in psutil.Process().children() if child not in before]
         assert host.pids == []
     assert not is_alive(child.pid)
+
+
+def test_a_host_started_ahead_is_the_one_that_is_used() -> None:
+    before = psutil.Process().children()
+    start_ahead(["run", "songs", "--out", "out"])
+    [child] = [child for child in psutil.Process().children() if child not in before]
+    with SlotHost.ready():
+        assert [one for one in psutil.Process().children() if one not in before] == [child]
+    assert not is_alive(child.pid)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["status", "run"], ["run", "--help"], ["compose", "--plan", "a.yaml"], ["compose", "--plan=a.yaml"]],
+)
+def test_what_makes_nothing_starts_nothing(arguments: list[str]) -> None:
+    before = psutil.Process().children()
+    start_ahead(arguments)
+    assert psutil.Process().children() == before
+
+
+def test_a_host_started_ahead_for_a_command_that_fails_goes_with_it() -> None:
+    failing = (
+        "import os, psutil; from farm.scheduling.slothost import start_ahead; start_ahead(['run']); "
+        "print(psutil.Process().children()[0].pid, flush=True); os._exit(2)"
+    )
+    said = subprocess.run([sys.executable, "-c", failing], check=False, capture_output=True, text=True)
+    pid = int(said.stdout)
+    wait_until(lambda: not is_alive(pid), what="the slots' process to end by itself")
 
 
 @pytest.mark.parametrize(("reason", "kind"), [("disk_full", DiskFullError), ("service", ServiceError)])
