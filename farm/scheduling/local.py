@@ -67,7 +67,7 @@ def run_local(
                 ledger.expire_host_slots(socket.gethostname(), live_pids=host.pids)
             now_s, finished = time.monotonic(), False
             changed = watch.changed()
-            look_s = LOOK_S if changed else min(2 * look_s, LONGEST_LOOK_S)
+            look_s = LOOK_S if changed else min(1.1 * look_s, LONGEST_LOOK_S)
             if changed or now_s - ticked_s >= LONGEST_TICK_S:
                 ticked_s, finished = now_s, bool(reconciler.tick(submission_id).finished)
                 guard.look(now_s)
