@@ -12,6 +12,9 @@ from schemas.plan import DatasetPlan
 from schemas.quality import Rejection
 from schemas.song import Sha256
 
+#: Name of a stem's audio in a store: XXH3 of 128 bits; audio of earlier versions has a hash of 256.
+AudioHash = Annotated[str, Field(pattern="^([0-9a-f]{32}|[0-9a-f]{64})$")]
+
 
 class StoreFault(StrEnum):
     """What can be wrong in a store."""
@@ -54,7 +57,7 @@ class NamedStem(FarmModel):
     """After the order: a stem that must be in the store, or is to be removed from it."""
 
     spec: Sha256
-    data: Sha256 | None = None
+    data: AudioHash | None = None
 
 
 class NamedSong(FarmModel):
