@@ -64,7 +64,7 @@ def test_silence_has_no_figures() -> None:
     assert sums_of([], RATE_HZ).integrity() is None
 
 
-def test_a_dry_note_that_is_fades_within_twenty_milliseconds_is_no_gap() -> None:
+def test_a_dry_note_that_fades_within_twenty_milliseconds_is_no_gap() -> None:
     song = music(bars=4)
     fall = np.geomspace(1.0, 1e-4, 18 * RATE_HZ // 1000, dtype=np.float32)[:, None]
     for at in range(RATE_HZ, 5 * RATE_HZ, RATE_HZ):
