@@ -73,6 +73,7 @@ class LevelMeter:
         self._ones = np.ones(CHUNK_FRAMES * channels // _FOLD, np.float32)
         self._energy = 0.0
         self._sums = np.zeros(_FOLD, np.float64)
+        self._running = np.zeros((SLAB_FRAMES // CHUNK_FRAMES + 1, _FOLD), np.float64)
         self._first_frame: int | None = None
         self._flat = _FlatRuns(channels)
         self._loud = _LoudChunks()
@@ -155,15 +156,18 @@ class LevelMeter:
         self.sounding_frames += len(samples)
 
     def _add_sums(self, samples: Samples) -> None:
-        """Add up the samples of each chunk by itself, so that runs of any length give the same sum."""
+        """Add up the samples chunk by chunk, one after another, so that runs of any length give the same sum."""
         whole = len(samples) // CHUNK_FRAMES * CHUNK_FRAMES
         chunks = samples[:whole].reshape(whole // CHUNK_FRAMES, len(self._ones), _FOLD)
-        for sums in np.matmul(self._ones, chunks):
-            self._sums += sums
+        rows = self._running[: len(chunks) + 1]
+        rows[0] = self._sums
+        rows[1:] = np.matmul(self._ones, chunks)
+        np.add.reduce(rows, axis=0, out=self._sums)
         flat = samples[whole:].reshape(-1)
-        rows = len(flat) // _FOLD
-        self._sums += flat[: rows * _FOLD].reshape(rows, _FOLD).sum(axis=0)
-        self._sums[: len(flat) - rows * _FOLD] += flat[rows * _FOLD :]
+        if len(flat):
+            full = len(flat) // _FOLD
+            self._sums += flat[: full * _FOLD].reshape(full, _FOLD).sum(axis=0)
+            self._sums[: len(flat) - full * _FOLD] += flat[full * _FOLD :]
 
     def _hop_time(self, hop: int) -> float:
         return _time_of(hop, self._frames, self._rate_hz)

@@ -15,7 +15,7 @@ from workers.engines.fluidlib import FluidLibrary
 from workers.engines.schedule import BLOCK_FRAMES, Schedule
 from workers.midi.model import BEND, CHANNEL_PRESSURE, CONTROL, KEY_PRESSURE, NOTE_OFF, NOTE_ON, PROGRAM
 
-#: Frames that are handed on at once: float stereo of 128 KB, which stays in the second-level cache.
+#: Frames that are handed on at once: float stereo of 256 KB, which stays in the second-level cache.
 CHUNK_FRAMES: Final = 32768
 _CHUNK_BLOCKS: Final = CHUNK_FRAMES // BLOCK_FRAMES
 _BLOCK_BYTES: Final = BLOCK_FRAMES * 2 * 4
