@@ -62,6 +62,8 @@ class AppliedEffect(FarmModel):
     effect: str
     sha256: str  #: of its Faust source, or of the plug-in's binary where the plan names it
     parameters: dict[str, float]
+    #: What computed it, such as `DawDreamer 0.9.0 (libfaust 2.85.9)`; empty before that, and in datasets of earlier versions.
+    processor: str = ""
 
 
 class ChosenEffect(NamedTuple):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,14 @@ MIX = {
     "room": [{"effect": "reverb", "parameters": {"wet": {"uniform": [0.1, 0.3]}, "decay": 1.0}}],
     "others": [{"name": "wide", "preset": "wide"}],
 }
+#: What libfaust says of itself.
+LIBFAUST = """
+import ctypes
+from workers.effects.libfaust import library
+version = library().getCLibFaustVersion
+version.restype = ctypes.c_char_p
+print(version().decode().split()[0])
+"""
 
 
 def plan_file(folder: Path, **values: Any) -> Path:
@@ -73,6 +84,8 @@ def test_annotations_say_what_every_stem_went_through(made: Path) -> None:
     rooms = [stem["effects"][-1] for stem in annotation(made)["stems"]]
     assert all(room == rooms[0] for room in rooms)
     assert 0.1 <= rooms[0]["parameters"]["wet"] <= 0.3
+    asked = subprocess.run([sys.executable, "-c", LIBFAUST], capture_output=True, text=True, check=True)
+    assert rooms[0]["processor"] == f"DawDreamer {metadata.version('dawdreamer')} (libfaust {asked.stdout.strip()})"
 
 
 def test_one_slot_gives_the_same_bytes(home: Path, made: Path) -> None:

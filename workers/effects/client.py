@@ -32,6 +32,7 @@ class Processed(NamedTuple):
     path: Path
     measured: StemMeasurement
     data_hash: str
+    processor: str  #: what computed the effects, and its version
 
 
 class EffectsProcess:
@@ -89,7 +90,7 @@ class EffectsProcess:
         said = self._ask(order, max(_LEAST_S, _OF_REAL_TIME * (duration_s + tail_max_s)))
         if said["event"] == "failed":
             raise EngineError(said["message"], hint=said["hint"], cause=said["cause"])
-        return Processed(part, StemMeasurement.model_validate(said["measured"]), said["data_hash"])
+        return Processed(part, StemMeasurement.model_validate(said["measured"]), said["data_hash"], said["processor"])
 
     def _ask(self, order: dict[str, Any], limit_s: float) -> dict[str, Any]:
         late = threading.Event()

@@ -4,7 +4,7 @@ It reads orders from standard input, one JSON object a line, and answers each on
 to standard error.
 
     -> {"stem": path, "part": path, "effects": [[Effect, AppliedEffect], ...], "tail_max_s": s}
-    <- {"event": "done", "measured": StemMeasurement, "data_hash": h}
+    <- {"event": "done", "measured": StemMeasurement, "data_hash": h, "processor": name and version}
     <- {"event": "failed", "cause": FailureReason, "message": text, "hint": text}
 """
 
@@ -15,6 +15,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from workers.effects.chain import Audio, Chain
 from workers.effects.denormals import flushed
 from workers.effects.libfaust import streams
 from workers.effects.stream import BLOCK_FRAMES, Stream
+from workers.engines.faustvoice import engine_version, load_dawdreamer
 from workers.engines.process import die_with_parent, private_channels
 
 #: How long what rings on is listened for at first, seconds; twice as long each time it still sounds.
@@ -167,6 +169,7 @@ def on_grid(frames: float) -> int:
 def answer(line: bytes) -> dict[str, Any]:
     """Do one order; whatever goes wrong is answered, and only a crash is not."""
     try:
+        processor = _processor()  # first, since libfaust may fail behind a plug-in
         made = process(json.loads(line))
     except FarmError as error:
         return {"event": "failed", "cause": _cause(error), "message": error.message, "hint": error.hint}
@@ -176,7 +179,15 @@ def answer(line: bytes) -> dict[str, Any]:
         }  # fmt: skip
     except Exception as error:  # noqa: BLE001  the process boundary: the parent must learn of everything
         return {"event": "failed", "cause": "engine_failed", "message": f"{type(error).__name__}: {error}", "hint": ""}
-    return {"event": "done", "measured": made.measured.model_dump(mode="json"), "data_hash": made.data_hash}
+    return {
+        "event": "done", "measured": made.measured.model_dump(mode="json"), "data_hash": made.data_hash,
+        "processor": processor,
+    }  # fmt: skip
+
+
+@cache
+def _processor() -> str:
+    return f"DawDreamer {engine_version(load_dawdreamer())}"
 
 
 def _cause(error: FarmError) -> str:

@@ -80,7 +80,7 @@ def through_effects(
 
 def _after(stem: StemInput, made: Processed, chain: Sequence[ChosenEffect], stack: ExitStack) -> StemInput:
     reader = stack.enter_context(StemReader(made.path))
-    applied = tuple(chosen.applied for chosen in chain)
+    applied = tuple(chosen.applied.model_copy(update={"processor": made.processor}) for chosen in chain)
     return stem._replace(reader=reader, measured=made.measured, effects=applied)
 
 

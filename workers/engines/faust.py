@@ -6,11 +6,10 @@ Onsets are exact to the frame; a note is let go, and bent, at the nearest edge o
 from __future__ import annotations
 
 import hashlib
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from schemas.errors import AssetError, EngineError
 from schemas.job import RenderJob
@@ -20,7 +19,7 @@ from schemas.states import FailureReason
 from workers.engines.base import BlockSink, Engine
 from workers.engines.controls import perform
 from workers.engines.faustplayer import FaustPlayer
-from workers.engines.faustvoice import FaustVoice, load_dawdreamer
+from workers.engines.faustvoice import FaustVoice, engine_version, load_dawdreamer
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 #: Where the farm's own sources are, in a checkout and in an installation.
@@ -164,12 +163,3 @@ def locate_source(asset: AssetRef, source: str) -> bytes:
 def _places(asset: AssetRef, source: str) -> Iterator[Path]:
     yield Path(asset.path)
     yield from (folder / source for folder in SOURCES)
-
-
-def engine_version(dawdreamer: Any) -> str:
-    """Return the versions of DawDreamer and of the libfaust in it, such as `0.9.0 (libfaust 2.85.9)`."""
-    faust, box = (importlib.import_module(f"dawdreamer.{name}") for name in ("faust", "faust.box"))
-    with faust.FaustContext():
-        code = box.boxToSource(box.boxInt(0), "cpp", "version", [])
-    found = re.search(r"Faust (\d+(?:\.\d+)+)", code)
-    return f"{dawdreamer.__version__} (libfaust {found.group(1) if found else 'unknown'})"

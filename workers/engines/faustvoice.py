@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import re
 from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
@@ -61,6 +62,15 @@ def load_dawdreamer() -> Any:
             f"plug-ins and Faust instruments need DawDreamer, and it cannot be loaded: {error}",
             hint="Install it with `pip install 'stemfarm[plugins]'`; on Linux it needs libGL (`apt install libgl1`) too",
         ) from error
+
+
+def engine_version(dawdreamer: Any) -> str:
+    """Return the versions of DawDreamer and of the libfaust in it, such as `0.9.0 (libfaust 2.85.9)`."""
+    faust, box = (importlib.import_module(f"dawdreamer.{name}") for name in ("faust", "faust.box"))
+    with faust.FaustContext():
+        code = box.boxToSource(box.boxInt(0), "cpp", "version", [])
+    found = re.search(r"Faust (\d+(?:\.\d+)+)", code)
+    return f"{dawdreamer.__version__} (libfaust {found.group(1) if found else 'unknown'})"
 
 
 class FaustVoice:

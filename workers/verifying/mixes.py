@@ -109,7 +109,7 @@ def _check_effects(track: TrackCheck, song: SongAnnotation, stem: StemAnnotation
         factors={} if compose is None else compose.effect_factors(genre),
     )  # fmt: skip
     wanted = [] if stem.loudness_lufs is None else [chosen.applied for chosen in chain]
-    if stem.effects != wanted:
+    if [effect.model_copy(update={"processor": ""}) for effect in stem.effects] != wanted:
         said, plan = ([effect.effect for effect in effects] for effects in (stem.effects, wanted))
         message = (
             f"{stem.name}: went through {said or 'nothing'}, and the plan says {plan or 'nothing'}, or in another way"
