@@ -10,6 +10,7 @@ import os
 import random
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -89,6 +90,7 @@ class Database:
         self._pid = os.getpid()
         self._engine = _make_engine(url)
         self._writer = self._engine.execution_options(farm_begin="BEGIN IMMEDIATE")
+        self._connections = _Connections(self._engine)
 
     def hasty(self, patience_s: float) -> Database:
         """Return the same database on the same connections, tried again for `patience_s` only."""
@@ -203,6 +205,17 @@ class Database:
             raise LedgerError(
                 f"the ledger {self.name} failed: {error}", hint="See the cause above it in the log"
             ) from error
+
+
+class _Connections:
+    """Held by every database that uses an engine: with the last of them its connections are closed."""
+
+    def __init__(self, engine: Engine) -> None:
+        weakref.finalize(self, _let_go, engine, os.getpid()).atexit = False  # a process that ends needs no such care
+
+
+def _let_go(engine: Engine, pid: int) -> None:
+    engine.dispose(close=os.getpid() == pid)
 
 
 class _PassingError(LedgerError):

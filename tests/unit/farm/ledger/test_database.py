@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import text
 
@@ -58,6 +60,22 @@ def test_sqlite_is_opened_with_the_settings_that_lose_nothing(tmp_path: Path) ->
     found = database.read(lambda conn: [conn.execute(text(f"PRAGMA {name}")).scalar() for name in settings])
     assert found == [journal_mode(sqlite3.sqlite_version_info).lower(), 2, 30_000, 1]
     database.close()
+
+
+def test_a_database_that_nobody_uses_any_more_lets_go_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+
+    def is_open() -> bool:
+        gc.collect()
+        return str(path) in {file.path for file in psutil.Process().open_files()}
+
+    database = Database(parse_url(f"sqlite:///{path}"))
+    hasty = database.hasty(1.0)
+    hasty.read(lambda conn: conn.execute(text("SELECT 1")).scalar())
+    del database
+    assert is_open(), "the other half is still in use"
+    del hasty
+    assert not is_open()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
