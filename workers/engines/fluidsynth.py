@@ -23,6 +23,7 @@ from workers.engines.base import BlockSink, Engine
 from workers.engines.fluidlib import FLUID_FAILED, FluidLibrary, load_library
 from workers.engines.fluidplayer import FluidPlayer
 from workers.engines.schedule import Schedule, song_schedule, stem_schedule
+from workers.engines.sends import presets_that_reach_chorus, stem_reaches_chorus
 from workers.engines.soundfonts import locate
 
 #: What a synthesiser is set to besides the patch's own settings: everything that may change the sound, so that the
@@ -108,7 +109,7 @@ class FluidSynthEngine(Engine):
             return self.render_song(midi, sink, rate_hz=job.rate_hz, channels=job.channels, tail_max_s=job.tail_max_s)
         schedule = stem_schedule(midi, job.rate_hz)
         font = self._warm_font()
-        with font.synth(job.rate_hz) as synth:
+        with font.synth(job.rate_hz, chorus=font.needs_chorus(job.patch, schedule)) as synth:
             preset = ("", 0, 0)
             for channel in sorted(set(schedule.channel)) or [0]:
                 preset = _select(self._library, synth, channel, font.font_id, job.patch)
@@ -142,8 +143,9 @@ class _Soundfont:
     def __init__(self, library: FluidLibrary, path: Path, settings: FluidSettings) -> None:
         self.settings = settings
         self._library = library
-        self._setups: dict[int, int] = {}
-        self._keeper = library.new_fluid_synth(self._setup(44100))
+        self._path = path
+        self._setups: dict[tuple[int, bool], int] = {}
+        self._keeper = library.new_fluid_synth(self._setup(44100, chorus=settings.chorus))
         loaded = library.fluid_synth_sfload(self._keeper, str(path).encode(), 0)
         self._font = library.fluid_synth_get_sfont_by_id(self._keeper, loaded) if loaded != FLUID_FAILED else None
         if not self._font:
@@ -153,11 +155,22 @@ class _Soundfont:
                 hint="Fetch the file again, or name another soundfont",
             )
 
+    def needs_chorus(self, patch: Patch, schedule: Schedule) -> bool:
+        """Whether a stem would sound different without chorus: it is on, and something may be sent to it."""
+        if not self.settings.chorus or stem_reaches_chorus(schedule):
+            return self.settings.chorus
+        known = presets_that_reach_chorus(self._path)
+        found = [known[place] for place in _places(patch) if place in known]
+        return any(found) or not found
+
     @contextmanager
-    def synth(self, rate_hz: int) -> Iterator[int]:
-        """Lend the soundfont to a new synthesiser, which has the id `font_id` for it and no presets selected."""
+    def synth(self, rate_hz: int, *, chorus: bool = True) -> Iterator[int]:
+        """Lend the soundfont to a new synthesiser, which has the id `font_id` for it and no presets selected.
+
+        Without `chorus` it has none even where the settings say so.
+        """
         library = self._library
-        synth = library.new_fluid_synth(self._setup(rate_hz))
+        synth = library.new_fluid_synth(self._setup(rate_hz, chorus=chorus and self.settings.chorus))
         if not synth:
             raise EngineError("FluidSynth gave no synthesiser", cause=FailureReason.OUT_OF_MEMORY)
         try:
@@ -175,11 +188,12 @@ class _Soundfont:
             self._library.delete_fluid_settings(setup)
         self._setups.clear()
 
-    def _setup(self, rate_hz: int) -> int:
+    def _setup(self, rate_hz: int, *, chorus: bool) -> int:
         """Return the settings object for a sample rate; a synthesiser keeps hold of the one it was made with."""
-        if rate_hz not in self._setups:
-            self._setups[rate_hz] = new_settings(self._library, self.settings, rate_hz)
-        return self._setups[rate_hz]
+        if (rate_hz, chorus) not in self._setups:
+            settings = self.settings.model_copy(update={"chorus": chorus})
+            self._setups[rate_hz, chorus] = new_settings(self._library, settings, rate_hz)
+        return self._setups[rate_hz, chorus]
 
 
 def fluid_settings(patch: Patch) -> FluidSettings:
@@ -217,8 +231,7 @@ def _select(library: FluidLibrary, synth: int, channel: int, font_id: int, patch
     Where the soundfont lacks it, a variation bank gives way to bank 0 and a drum kit to the standard kit, as General
     MIDI players do. Another program never stands in: the stem would not be what its label says.
     """
-    tries = [(patch.bank, patch.program), (DRUM_BANK, 0) if patch.is_drum else (0, patch.program)]
-    for bank, program in tries:
+    for bank, program in _places(patch):
         if library.fluid_synth_program_select(synth, channel, font_id, bank, program) != FLUID_FAILED:
             preset = library.fluid_synth_get_channel_preset(synth, channel)
             name = library.fluid_preset_get_name(preset).decode(errors="replace")
@@ -229,6 +242,11 @@ def _select(library: FluidLibrary, synth: int, channel: int, font_id: int, patch
         hint="Name a soundfont that has it",
         cause=FailureReason.MISSING_ASSET,
     )
+
+
+def _places(patch: Patch) -> list[tuple[int, int]]:
+    """Return bank and program of a patch, and of the preset that stands in where the soundfont lacks it."""
+    return [(patch.bank, patch.program), (DRUM_BANK, 0) if patch.is_drum else (0, patch.program)]
 
 
 def _tail_blocks(tail_max_s: float, rate_hz: int) -> int:
